@@ -66,6 +66,8 @@ type node struct {
 	text  string // decoded text, or a number or boolean as it was written
 	names []string
 	items []node
+	// from and to are where it stood in the bytes read; 0, 0 if we made it.
+	from, to int
 }
 
 // get gives the member of an object, or nil.
@@ -255,12 +257,18 @@ type reader struct {
 	// odd is the first number that breaks the rule for numbers, "" if none.
 	// It does not stop the reading, as broken JSON is the graver fault.
 	odd string
+	// nodes counts the values read; limit is how many may be, 0 for any.
+	nodes, limit int
 }
 
 // readJSON reads a whole document. Its second result is the first number that
 // whole refuses, "" where there is none.
 func readJSON(raw []byte) (node, string, error) {
-	r := &reader{in: string(raw)}
+	return readLimited(raw, 0)
+}
+
+func readLimited(raw []byte, limit int) (node, string, error) {
+	r := &reader{in: string(raw), limit: limit}
 	r.space()
 	root, err := r.value(1)
 	if err != nil {
@@ -289,6 +297,16 @@ func (r *reader) space() {
 }
 
 func (r *reader) value(depth int) (node, error) {
+	from := r.pos
+	if r.nodes++; r.limit > 0 && r.nodes > r.limit {
+		return node{}, r.fault("more than %d values", r.limit)
+	}
+	n, err := r.bare(depth)
+	n.from, n.to = from, r.pos
+	return n, err
+}
+
+func (r *reader) bare(depth int) (node, error) {
 	if r.pos == len(r.in) {
 		return node{}, r.fault("the document ends too early")
 	}

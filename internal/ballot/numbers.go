@@ -18,7 +18,7 @@ const (
 type Question struct {
 	ID      string   `json:"id"`
 	Kind    Kind     `json:"kind"`
-	Options []string `json:"options"` // option ids
+	Options []string `json:"options"`       // option ids
 	Max     int      `json:"max,omitempty"` // most options that may be chosen; 0: all
 }
 

@@ -74,6 +74,27 @@ type Tx struct {
 // AfterCommit runs f once the change is safely stored, and never if it is not.
 func (tx *Tx) AfterCommit(f func()) { tx.after = append(tx.after, f) }
 
+// Share holds a poll's door open for the rest of this change: until it ends,
+// nobody gets past Alone on the same id. SQLite has one writer, so there the
+// change itself is alone already.
+func (tx *Tx) Share(ctx context.Context, id int64) error {
+	return tx.door(ctx, "select pg_advisory_xact_lock_shared(?)", id)
+}
+
+// Alone waits until every change that holds the door of id has ended, and keeps
+// new ones out until this one ends.
+func (tx *Tx) Alone(ctx context.Context, id int64) error {
+	return tx.door(ctx, "select pg_advisory_xact_lock(?)", id)
+}
+
+func (tx *Tx) door(ctx context.Context, query string, id int64) error {
+	if !tx.db.Postgres() {
+		return nil
+	}
+	_, err := tx.Exec(ctx, query, id)
+	return err
+}
+
 // Open opens the database that dsn names: "sqlite:FILE" or a postgres:// URL.
 func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if o.Log == nil {

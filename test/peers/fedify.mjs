@@ -13,7 +13,7 @@
 import { createServer } from "node:https";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import integrity from "@digitalbazaar/data-integrity-context";
+import { contexts } from "@digitalbazaar/data-integrity-context";
 import { configure, getConsoleSink } from "@logtape/logtape";
 import { Agent, buildConnector, setGlobalDispatcher } from "undici";
 
@@ -38,36 +38,30 @@ setGlobalDispatcher(
   }),
 );
 
-// Fedify fetches the JSON-LD contexts that it does not carry. This one is
-// published at w3id.org; nothing leaves the machine here, so a copy answers.
+// Fedify fetches the JSON-LD contexts that it does not carry. Those of data
+// integrity are published at w3id.org, so here a copy answers.
 const online = globalThis.fetch;
 globalThis.fetch = (request, init) => {
-  const url = typeof request === "string" ? request : (request.url ?? request.href);
-  if (url === integrity.CONTEXT_URL_V2) {
-    return Promise.resolve(Response.json(integrity.CONTEXT_V2, {
-      headers: { "content-type": "application/ld+json" },
-    }));
-  }
-  return online(request, init);
+  const context = contexts.get(request.url ?? `${request}`);
+  if (context === undefined) return online(request, init);
+  return Promise.resolve(Response.json(context, { headers: { "content-type": "application/ld+json" } }));
 };
 
 const { Accept, Announce, Create, Follow, Note, Person, Question, Reject, Undo, Update,
-  createFederation, generateCryptoKeyPair, MemoryKvStore, isActor } = await import("@fedify/fedify");
+  createFederation, Endpoints, generateCryptoKeyPair, MemoryKvStore, isActor } = await import("@fedify/fedify");
 
 await configure({
   sinks: { console: getConsoleSink({ console: new console.Console(process.stderr) }) },
   filters: {},
   loggers: [
-    { category: "fedify", sinks: ["console"], level: settings.log ?? "warning" },
-    { category: ["logtape", "meta"], sinks: ["console"], level: "warning" },
+    { category: "fedify", sinks: ["console"], lowestLevel: settings.log || "warning" },
+    { category: ["logtape", "meta"], sinks: ["console"], lowestLevel: "error" },
   ],
 });
 
 const name = "ivan";
 const origin = `https://${settings.host}`;
 const federation = createFederation({ kv: new MemoryKvStore(), allowPrivateAddress: true });
-const ctx = federation.createContext(new URL(origin), undefined);
-const me = ctx.getActorUri(name);
 
 let keyPairs;
 federation
@@ -79,6 +73,7 @@ federation
       preferredUsername: identifier,
       name: "Іван з іншої мережі",
       inbox: context.getInboxUri(identifier),
+      endpoints: new Endpoints({ sharedInbox: context.getInboxUri() }),
       url: context.getActorUri(identifier),
       publicKey: keys[0].cryptographicKey,
       assertionMethods: keys.map((key) => key.multikey),
@@ -92,6 +87,9 @@ federation
     ]);
     return keyPairs;
   });
+
+const ctx = federation.createContext(new URL(origin), undefined);
+const me = ctx.getActorUri(name);
 
 // What arrived with a signature that Fedify accepts, oldest first.
 const received = [];

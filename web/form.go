@@ -1,0 +1,59 @@
+package web
+
+import (
+	"errors"
+
+	"viche/internal/store"
+)
+
+// FormErrors collects what is wrong with a form: a message a field. The part
+// "errors" shows them on top, each with a link to its field; the part "field"
+// repeats the message there. The zero value has no errors.
+//
+//	var wrong web.FormErrors
+//	if title == "" { wrong.Add("title", "polls.new.title.missing") }
+//	if wrong.Take(err) || wrong.Any() { site.Render(w, r, 422, "polls/new", view); return }
+type FormErrors struct{ list []FormError }
+
+// FormError is one message, for a field that has its name as its id.
+type FormError struct {
+	Field string
+	Key   string
+	Args  []any
+}
+
+// Add notes an error; a field keeps its first.
+func (e *FormErrors) Add(field, key string, args ...any) {
+	if e.For(field) == nil {
+		e.list = append(e.list, FormError{field, key, args})
+	}
+}
+
+// Take adds err if it is one that names a field, and says whether it was.
+func (e *FormErrors) Take(err error) bool {
+	var field *store.FieldError
+	if !errors.As(err, &field) {
+		return false
+	}
+	e.Add(field.Field, field.Key, field.Args...)
+	return true
+}
+
+// Any says whether there is something to repair.
+func (e FormErrors) Any() bool { return len(e.list) > 0 }
+
+// Len is the number of fields to repair.
+func (e FormErrors) Len() int { return len(e.list) }
+
+// List returns the errors in the order they were found.
+func (e FormErrors) List() []FormError { return e.list }
+
+// For returns the error of a field, nil if it has none.
+func (e FormErrors) For(field string) *FormError {
+	for i := range e.list {
+		if e.list[i].Field == field {
+			return &e.list[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,288 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"reflect"
+	"strings"
+	"text/template/parse"
+	"time"
+
+	"viche/internal/locale"
+)
+
+// A Frame is what a page's template sees: the view as .V, and around it what
+// every page knows.
+type Frame struct {
+	V      any
+	Viewer *Viewer // nil for nobody
+	Lang   string
+	Path   string // of this page, for links that come back
+
+	Invalid   bool // the form on this page has errors
+	Flash     string
+	Languages []LanguageLink
+	Nav, More []NavLink
+	Site      SiteInfo
+}
+
+// SiteInfo is the same on every page.
+type SiteInfo struct {
+	Name, Territory, Operator, Source, Base string
+	Demo                                    bool
+}
+
+// NavLink is a link of the navigation on one page.
+type NavLink struct {
+	Link
+	Current bool
+}
+
+// LanguageLink leads to the same page in another language.
+type LanguageLink struct{ Lang, Name, Short, Href string }
+
+var languageNames = map[string][2]string{"uk": {"Українською", "Укр"}, "en": {"In English", "Eng"}}
+
+// navShown links stand in the navigation; the rest opens under «Ще».
+const navShown = 5
+
+// Render writes a page in the reader's language. It is executed whole before
+// the first byte goes out: a template's fault becomes an error page, not half
+// a page.
+func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page string, view any) {
+	v := visitOf(r)
+	var out bytes.Buffer
+	t := s.pages[v.lang][page]
+	err := fmt.Errorf("no page %q", page)
+	if t != nil {
+		err = t.ExecuteTemplate(&out, "frame.html", s.frame(w, r, v, status, view))
+	}
+	if err != nil {
+		if page == "web/error" { // nothing left to try
+			s.log.ErrorContext(r.Context(), "error page failed", "request", v.id, "error", err)
+			http.Error(w, "Щось зламалося в нас, не у вас. "+v.id, http.StatusInternalServerError)
+			return
+		}
+		s.Error(w, r, fmt.Errorf("render %s: %w", page, err))
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", v.lang)
+	h.Add("Vary", "Accept, Accept-Language, Cookie")
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "private, no-cache")
+		if v.viewer != nil {
+			h.Set("Cache-Control", "private, no-store")
+		}
+	}
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(out.Bytes()) // a reader who hangs up needs no answer
+	}
+}
+
+func (s *Site) frame(w http.ResponseWriter, r *http.Request, v *visit, status int, view any) Frame {
+	f := Frame{
+		V: view, Viewer: v.viewer, Lang: v.lang, Path: r.URL.Path,
+		Invalid: status == http.StatusUnprocessableEntity,
+		Flash:   s.takeFlash(w, r),
+		Site:    SiteInfo{s.o.InstanceName, s.o.Territory, s.o.Operator, s.o.Source, s.o.Base, s.o.Demo},
+	}
+	for _, lang := range locale.Languages {
+		if lang != v.lang {
+			name := languageNames[lang]
+			f.Languages = append(f.Languages, LanguageLink{lang, name[0], name[1], inLanguage(r, lang)})
+		}
+	}
+	for i, link := range s.o.Nav {
+		n := NavLink{link, r.URL.Path == link.Path || strings.HasPrefix(r.URL.Path, link.Path+"/")}
+		if i < navShown {
+			f.Nav = append(f.Nav, n)
+		} else {
+			f.More = append(f.More, n)
+		}
+	}
+	return f
+}
+
+// parse reads the frame and every module's pages once a language, so that "t"
+// in a template already speaks it.
+func (s *Site) parse() error {
+	s.pages = map[string]map[string]*template.Template{}
+	modules := append([]Pages{{"web", Files}}, s.o.Modules...)
+	for _, lang := range locale.Languages {
+		s.pages[lang] = map[string]*template.Template{}
+		frame, err := template.New("frame.html").Funcs(s.functions(s.o.Locale.For(lang))).
+			ParseFS(Files, "templates/frame.html", "templates/parts.html")
+		if err != nil {
+			return fmt.Errorf("parse the frame: %w", err)
+		}
+		for _, m := range modules {
+			if err := s.parseModule(frame, lang, m); err != nil {
+				return fmt.Errorf("parse the pages of %s: %w", m.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Site) parseModule(frame *template.Template, lang string, m Pages) error {
+	files, err := fs.Glob(m.Files, "templates/*.html")
+	if err != nil {
+		return err
+	}
+	var shared, pages []string
+	for _, f := range files {
+		switch name := path.Base(f); {
+		case m.Name == "web" && (name == "frame.html" || name == "parts.html"):
+		case strings.HasPrefix(name, "_"):
+			shared = append(shared, f)
+		default:
+			pages = append(pages, f)
+		}
+	}
+	for _, f := range pages {
+		t, err := template.Must(frame.Clone()).ParseFS(m.Files, append(shared, f)...)
+		if err != nil {
+			return err
+		}
+		name := m.Name + "/" + strings.TrimSuffix(path.Base(f), ".html")
+		if err := s.checkPage(t); err != nil {
+			return fmt.Errorf("page %s: %w", name, err)
+		}
+		s.pages[lang][name] = t
+	}
+	return nil
+}
+
+// checkPage finds at boot what would otherwise show to a reader: a page without
+// a title or a body, a message that nobody wrote.
+func (s *Site) checkPage(t *template.Template) error {
+	var wrong []error
+	for _, block := range []string{"title", "main"} {
+		if t.Lookup(block) == nil {
+			wrong = append(wrong, fmt.Errorf("defines no %q", block))
+		}
+	}
+	for _, part := range t.Templates() {
+		if part.Tree == nil {
+			continue
+		}
+		for _, key := range usedKeys(part.Tree.Root) {
+			if !s.o.Locale.Has(key) {
+				wrong = append(wrong, fmt.Errorf("template %s uses the unknown message %q", part.Name(), key))
+			}
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// usedKeys lists the message keys that a template names outright.
+func usedKeys(root parse.Node) (keys []string) {
+	walk(root, func(n parse.Node) {
+		cmd, ok := n.(*parse.CommandNode)
+		if !ok || len(cmd.Args) < 2 {
+			return
+		}
+		name, isName := cmd.Args[0].(*parse.IdentifierNode)
+		key, isText := cmd.Args[1].(*parse.StringNode)
+		if isName && isText && (name.Ident == "t" || name.Ident == "rich") {
+			keys = append(keys, key.Text)
+		}
+	})
+	return keys
+}
+
+func walk(n parse.Node, see func(parse.Node)) {
+	if n == nil || reflect.ValueOf(n).IsNil() {
+		return
+	}
+	see(n)
+	branch := func(b *parse.BranchNode) {
+		walk(b.Pipe, see)
+		walk(b.List, see)
+		walk(b.ElseList, see)
+	}
+	switch n := n.(type) {
+	case *parse.ListNode:
+		for _, child := range n.Nodes {
+			walk(child, see)
+		}
+	case *parse.ActionNode:
+		walk(n.Pipe, see)
+	case *parse.PipeNode:
+		for _, cmd := range n.Cmds {
+			walk(cmd, see)
+		}
+	case *parse.CommandNode:
+		for _, arg := range n.Args {
+			walk(arg, see)
+		}
+	case *parse.IfNode:
+		branch(&n.BranchNode)
+	case *parse.RangeNode:
+		branch(&n.BranchNode)
+	case *parse.WithNode:
+		branch(&n.BranchNode)
+	case *parse.TemplateNode:
+		walk(n.Pipe, see)
+	}
+}
+
+// functions are what templates may call; parts.html describes them.
+func (s *Site) functions(p *locale.Printer) template.FuncMap {
+	return template.FuncMap{
+		"t":        p.T,
+		"rich":     p.Rich,
+		"lang":     p.Lang,
+		"date":     p.Date,
+		"datetime": p.DateTime,
+		"time":     p.Time,
+		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"relative": func(t time.Time) string { return p.Relative(t, s.now()) },
+		"decimal":  p.Decimal,
+		"number":   func(n any) (string, error) { i, err := whole(n); return p.Number(i), err },
+		"percent": func(num, den any) (string, error) {
+			a, errA := whole(num)
+			b, errB := whole(den)
+			return p.Percent(a, b), errors.Join(errA, errB)
+		},
+		"explain": func(e *FormError) string { return p.T(e.Key, e.Args...) },
+		"asset":   s.assets.url,
+		"icon":    s.assets.icon,
+		"dict":    dict,
+		"list":    func(items ...any) []any { return items },
+	}
+}
+
+func whole(n any) (int, error) {
+	switch v := reflect.ValueOf(n); {
+	case v.CanInt():
+		return int(v.Int()), nil
+	case v.CanUint():
+		return int(v.Uint()), nil
+	}
+	return 0, fmt.Errorf("%v is not a whole number", n)
+}
+
+// dict hands several named values to a part.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, errors.New("dict wants pairs")
+	}
+	d := make(map[string]any, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: %v is not a name", pairs[i])
+		}
+		d[name] = pairs[i+1]
+	}
+	return d, nil
+}

@@ -1,0 +1,99 @@
+// Package browser_test walks through Viche's pages in headless Chromium, as
+// residents meet them. `make test` sets VICHE_TEST_BROWSER to the program.
+package browser_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// site is a city with one open poll, as the journey needs it.
+type site struct {
+	Base   string            // "https://kamianske.test"
+	Hosts  map[string]string // where the names really are: "host:port" to "127.0.0.1:port"
+	Poll   string            // the poll's page
+	People []person          // two verified residents who have not voted
+	Hidden []string          // numbers as pages write them, for voters only
+}
+
+type person struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+type report struct {
+	Runs []struct {
+		JavaScript     bool
+		Voted, Changed string // the options' names
+		Steps          []struct {
+			Name     string
+			Pictures []string
+		}
+		Problems []string
+	}
+}
+
+func needBrowser(t *testing.T) (chromium string) {
+	t.Helper()
+	chromium = os.Getenv("VICHE_TEST_BROWSER")
+	if chromium == "" {
+		t.Skip("VICHE_TEST_BROWSER is not set: `make test` installs Chromium and sets it")
+	}
+	if _, err := os.Stat("node_modules/playwright-core"); err != nil {
+		t.Fatal("VICHE_TEST_BROWSER is set, but the npm packages are absent: scripts/npm.sh test/browser")
+	}
+	return chromium
+}
+
+// walk runs journey.mjs on the site. The pictures stay in
+// test/browser/pictures/NAME, to be looked at.
+func walk(t *testing.T, name string, s site) report {
+	t.Helper()
+	chromium := needBrowser(t)
+	out := filepath.Join("pictures", name)
+	if err := os.RemoveAll(out); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := json.Marshal(map[string]any{
+		"chromium": chromium, "base": s.Base, "poll": s.Poll, "hosts": s.Hosts,
+		"people": s.People, "hidden": s.Hidden, "out": out,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	node := exec.CommandContext(ctx, "node", "journey.mjs", string(settings))
+	node.WaitDelay = 10 * time.Second
+	var stdout, stderr bytes.Buffer
+	node.Stdout, node.Stderr = &stdout, &stderr
+	runErr := node.Run()
+
+	var r report
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatalf("the journey did not report: %v, %v\n%s%s", runErr, err, stdout.Bytes(), stderr.Bytes())
+	}
+	if len(r.Runs) != 2 {
+		t.Fatalf("the journey went %d times, want 2", len(r.Runs))
+	}
+	return r
+}
+
+// checkWalk fails the test for each problem that the journey met.
+func checkWalk(t *testing.T, r report) {
+	t.Helper()
+	for _, run := range r.Runs {
+		for _, problem := range run.Problems {
+			t.Errorf("JavaScript %t: %s", run.JavaScript, problem)
+		}
+		if len(run.Steps) < 7 {
+			t.Errorf("JavaScript %t: the journey took %d steps, want at least 7", run.JavaScript, len(run.Steps))
+		}
+	}
+}

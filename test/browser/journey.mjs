@@ -1,0 +1,259 @@
+// A resident's way through a poll in headless Chromium: look, sign in, vote,
+// see the result, change the vote. Once with JavaScript and by keyboard, once
+// without JavaScript and by touch. Every page met is photographed narrow and
+// wide, light and dark, and checked with axe.
+//
+//   node journey.mjs '{"chromium":"/usr/bin/chromium","base":"https://kamianske.test",
+//     "poll":"https://…/polls/…","people":[{"email":"…","password":"…"},{…}],
+//     "hidden":["1 234"],"hosts":{"kamianske.test:443":"127.0.0.1:40001"},"out":"pictures"}'
+//
+// `hidden` are texts that must be nowhere on the page before the vote and on
+// it afterwards. Prints {"runs":[{…,"problems":[…]}]}; exit 1 if there are any.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { AxeBuilder } from "@axe-core/playwright";
+import { chromium } from "playwright-core";
+
+// What the pages say: the only place to change when a word changes.
+const words = {
+  email: "Електронна пошта",
+  password: "Пароль",
+  signIn: "Увійти",
+  signedIn: "Вийти",
+  vote: "Проголосувати",
+  change: "Змінити голос",
+  // A page that asks once more, after a choice was made.
+  confirm: /^(Проголосувати|Змінити голос|Змінити|Підтвердити)$/,
+  beforeVote: /Результати відкриються після вашої відповіді/,
+  counted: /голос враховано/,
+  changed: /Новий голос враховано/,
+};
+const paths = { signIn: "/signin" };
+
+const axeTags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const looks = [360, 1280].flatMap((width) => ["light", "dark"].map((scheme) => ({ width, scheme })));
+const leastTarget = 44;
+
+const settings = JSON.parse(process.argv[2]);
+mkdirSync(settings.out, { recursive: true });
+
+const rules = Object.entries(settings.hosts ?? {}).map(([from, to]) => `MAP ${from} ${to}`);
+const browser = await chromium.launch({
+  executablePath: settings.chromium,
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+    ...(rules.length ? [`--host-resolver-rules=${rules.join(",")}`] : []),
+  ],
+});
+
+class Run {
+  constructor(javascript) {
+    this.report = { javascript, steps: [], axe: [], problems: [] };
+  }
+
+  async open() {
+    this.context = await browser.newContext({
+      javaScriptEnabled: this.report.javascript,
+      ignoreHTTPSErrors: true,
+      locale: "uk-UA",
+      timezoneId: "Europe/Kyiv",
+      viewport: { width: looks[0].width, height: 800 },
+    });
+    this.context.setDefaultTimeout(15_000);
+    this.page = await this.context.newPage();
+    const ours = new Set([settings.base, settings.poll].map((url) => new URL(url).origin));
+    this.page.on("request", (request) => {
+      const url = new URL(request.url());
+      if (url.protocol.startsWith("http") && !ours.has(url.origin)) this.problem(`request to a third party: ${url.origin}`);
+    });
+    this.page.on("console", (message) => {
+      if (message.type() === "error") this.problem(`browser console: ${message.text()}`);
+    });
+    this.page.on("pageerror", (error) => this.problem(`script error: ${error.message}`));
+  }
+
+  problem(text) {
+    const step = this.report.steps.at(-1)?.name ?? "start";
+    const line = `${step}: ${text}`;
+    if (!this.report.problems.includes(line)) this.report.problems.push(line);
+  }
+
+  expect(holds, text) {
+    if (!holds) this.problem(text);
+  }
+
+  async goto(url) {
+    const response = await this.page.goto(url);
+    this.expect(response.ok(), `${url} answered ${response.status()}`);
+  }
+
+  // Photographs and checks the page as it stands.
+  async step(name) {
+    const pictures = [];
+    this.report.steps.push({ name, url: this.page.url(), title: await this.page.title(), pictures });
+    for (const { width, scheme } of looks) {
+      await this.page.setViewportSize({ width, height: 800 });
+      await this.page.emulateMedia({ colorScheme: scheme });
+      const file = `${this.report.javascript ? "js" : "nojs"}-${name}-${width}-${scheme}.png`;
+      await this.page.screenshot({ path: join(settings.out, file), fullPage: true, animations: "disabled" });
+      pictures.push(file);
+      if (this.report.javascript) await this.axe(name, width, scheme);
+    }
+    await this.fits();
+  }
+
+  async axe(step, width, scheme) {
+    const { violations } = await new AxeBuilder({ page: this.page }).withTags(axeTags).analyze();
+    for (const { id, help, nodes } of violations) {
+      this.report.axe.push({ step, width, scheme, id, help, nodes: nodes.map((node) => node.html.slice(0, 300)) });
+      this.problem(`axe ${id} at ${width} ${scheme}: ${help}: ${nodes[0].target.join(" ")}`);
+    }
+  }
+
+  // Narrow screens do not scroll sideways, and a thumb hits every control.
+  async fits() {
+    await this.page.setViewportSize({ width: 320, height: 800 });
+    const { scrollWidth, clientWidth } = await this.page.locator("html").evaluate((html) => ({
+      scrollWidth: html.scrollWidth, clientWidth: html.clientWidth,
+    }));
+    this.expect(scrollWidth <= clientWidth, `scrolls sideways at 320 px: ${scrollWidth} px wide`);
+    await this.page.setViewportSize({ width: looks[0].width, height: 800 });
+    for (const control of await this.page.locator("button, input[type=submit], label:has(input[type=radio]), label:has(input[type=checkbox])").all()) {
+      const box = await control.boundingBox();
+      if (box === null || box.width === 0) continue;
+      const name = (await control.textContent()).trim().replace(/\s+/g, " ");
+      this.expect(box.height >= leastTarget, `«${name}» is ${Math.round(box.height)} px high, less than ${leastTarget}`);
+    }
+  }
+
+  // With JavaScript a control is reached and pressed by keyboard alone.
+  async press(control, key) {
+    if (!this.report.javascript) {
+      await control.click();
+      return;
+    }
+    const focused = () => control.evaluate((element) => element === document.activeElement);
+    for (let tabs = 0; tabs < 100 && !(await focused()); tabs++) await this.page.keyboard.press("Tab");
+    if (!(await focused())) {
+      this.problem(`the keyboard does not reach ${control}`);
+      await control.focus();
+    }
+    await this.page.keyboard.press(key);
+  }
+
+  async submit(button) {
+    await Promise.all([this.page.waitForEvent("load"), this.press(button, "Enter")]);
+  }
+
+  choices() {
+    return this.page.locator("main").getByRole("radio").or(this.page.locator("main").getByRole("checkbox"));
+  }
+
+  // Chooses one option and sends the form, through a page that asks again if
+  // there is one. Returns the option's name.
+  async choose(index, button) {
+    const choice = this.choices().nth(index);
+    // Tab reaches the group of radio buttons; the arrows move within it.
+    if (this.report.javascript && (await choice.getAttribute("type")) === "radio") {
+      await choice.focus();
+      await this.page.keyboard.press("Space");
+    } else {
+      await choice.check();
+    }
+    const name = await choice.evaluate((input) => (input.labels[0]?.textContent ?? "").trim().replace(/\s+/g, " "));
+    this.expect(name !== "", `option ${index} has no label`);
+    await this.submit(this.page.getByRole("button", { name: button, exact: true }).first());
+    for (let asked = 0; asked < 2 && (await this.choices().count()) === 0; asked++) {
+      const again = this.page.locator("main").getByRole("button", { name: words.confirm }).first();
+      if ((await again.count()) === 0) break;
+      await this.step(`${button === words.vote ? "vote" : "change"}-check`);
+      await this.submit(again);
+    }
+    return name;
+  }
+
+  async text() {
+    return (await this.page.locator("main").innerText()).replace(/[\u00a0\u202f]/g, " ");
+  }
+
+  async journey(person) {
+    const { page } = this;
+    await this.goto(settings.poll);
+    await this.step("poll-stranger");
+    await this.showsNothing();
+
+    await this.goto(new URL(paths.signIn, settings.base).href);
+    await this.step("signin");
+    await page.getByLabel(words.email).fill(person.email);
+    await page.getByLabel(words.password, { exact: true }).fill(person.password);
+    await this.submit(page.locator("main").getByRole("button", { name: words.signIn, exact: true }));
+    await this.step("signed-in");
+    const out = page.getByRole("button", { name: words.signedIn }).or(page.getByRole("link", { name: words.signedIn }));
+    this.expect((await out.count()) > 0, `no «${words.signedIn}» after signing in`);
+
+    await this.goto(settings.poll);
+    await this.step("poll-open");
+    await this.showsNothing();
+    this.expect(words.beforeVote.test(await this.text()), "does not say that results open after the vote");
+    this.expect((await page.locator("main :checked").count()) === 0, "an option is chosen before anybody chose");
+
+    this.report.voted = await this.choose(0, words.vote);
+    await this.step("voted");
+    this.expect(words.counted.test(await this.text()), "does not say that the vote counts");
+    await this.goto(settings.poll);
+    await this.step("poll-voted");
+    await this.showsResult();
+
+    if ((await this.choices().count()) === 0) {
+      const change = page.locator("main").getByRole("link", { name: words.change })
+        .or(page.locator("main").getByRole("button", { name: words.change }));
+      await this.submit(change.first());
+      await this.step("change");
+    }
+    this.report.changed = await this.choose(1, words.change);
+    await this.step("changed");
+    this.expect(words.changed.test(await this.text()), "does not say that the new vote counts");
+    await this.goto(settings.poll);
+    await this.step("poll-changed");
+    await this.showsResult();
+  }
+
+  // Before the vote: no share, no chart, none of the numbers that the test knows.
+  async showsNothing() {
+    const source = (await this.page.content()).replace(/[\u00a0\u202f]|&nbsp;/g, " ");
+    for (const hidden of settings.hidden ?? []) {
+      this.expect(!source.includes(hidden), `tells ${hidden} before the vote`);
+    }
+    this.expect(!/\d\s*%/.test(await this.text()), "tells a share in per cent before the vote");
+    const charts = await this.page.locator("main").locator("table, meter, progress, figure svg").count();
+    this.expect(charts === 0, "shows a table or a chart before the vote");
+  }
+
+  async showsResult() {
+    const text = await this.text();
+    for (const hidden of settings.hidden ?? []) {
+      this.expect(text.includes(hidden), `does not tell ${hidden} after the vote`);
+    }
+    this.expect((await this.page.locator("main table").count()) > 0, "has no table of the result after the vote");
+  }
+}
+
+const runs = [];
+for (const [index, javascript] of [true, false].entries()) {
+  const run = new Run(javascript);
+  runs.push(run.report);
+  try {
+    await run.open();
+    await run.journey(settings.people[index]);
+  } catch (error) {
+    run.problem(`stopped: ${error.message}`);
+    await run.page?.screenshot({ path: join(settings.out, `${javascript ? "js" : "nojs"}-stopped.png`), fullPage: true }).catch(() => {});
+  } finally {
+    await run.context?.close();
+  }
+}
+await browser.close();
+console.log(JSON.stringify({ runs }, null, 1));
+process.exitCode = runs.some((run) => run.problems.length > 0) ? 1 : 0;

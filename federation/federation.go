@@ -1,0 +1,199 @@
+// Package federation speaks ActivityPub for one instance. Like net/http it
+// knows nothing of those who use it: modules hand it Handlers and call
+// Publish. It hides signatures, keys, retries, and everything that strangers
+// may try.
+package federation
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
+
+	"viche/actors"
+	"viche/federation/ap"
+	"viche/internal/store"
+)
+
+// ErrIgnored marks an activity that is sound but none of our business.
+var ErrIgnored = store.ErrIgnored
+
+// A Handler changes this instance because of one activity. It runs inside tx,
+// at most once per activity, after signature, actor and origin were checked.
+// It returns ErrIgnored, having written nothing, to leave the activity to the
+// next Handler. An error of another kind of package store refuses the activity
+// for good; any other error has it tried again later.
+type Handler func(ctx context.Context, tx *store.Tx, a *ap.Activity) error
+
+// On binds a Handler to one activity and object type, such as Create and Vote.
+// Object "*" takes every object that no other Handler takes; {"Delete",
+// "Object"} is told of each deletion, of actors too, whoever else is.
+type On struct {
+	Activity, Object string
+	Do               Handler
+	// Need fetches what Do will look for in the database. It runs before the
+	// transaction and may use the network.
+	Need func(ctx context.Context, a *ap.Activity) error
+}
+
+// Mux finds the Handlers for an activity.
+type Mux map[[2]string][]On
+
+// Add appends a Handler; several for one pair are asked in turn.
+func (m Mux) Add(on On) {
+	key := [2]string{on.Activity, on.Object}
+	m[key] = append(m[key], on)
+}
+
+func (m Mux) find(a *ap.Activity) []On {
+	if a.Type == "Delete" { // whatever its object is said to have been
+		return m[[2]string{"Delete", "*"}]
+	}
+	kind := ""
+	if a.Object != nil {
+		kind = a.Object.Type
+	}
+	exact := m[[2]string{a.Type, kind}]
+	return append(exact[:len(exact):len(exact)], m[[2]string{a.Type, "*"}]...)
+}
+
+// Handle runs the first Handler that takes a, or returns ErrIgnored.
+func (m Mux) Handle(ctx context.Context, tx *store.Tx, a *ap.Activity) error {
+	for _, on := range m.find(a) {
+		if on.Do == nil {
+			continue
+		}
+		if err := on.Do(ctx, tx, a); !errors.Is(err, ErrIgnored) {
+			return err
+		}
+	}
+	return ErrIgnored
+}
+
+// Options are what New needs. DB, Book, Client and Base must be there.
+type Options struct {
+	DB     *store.DB
+	Book   *actors.Book
+	Client *Client
+	Base   string // scheme and host, such as https://kamianske.example
+	Log    *slog.Logger
+
+	Name        string // of the instance, for NodeInfo
+	Description string
+	Version     string
+	// OpenRegistrations tells NodeInfo whether anybody may join.
+	OpenRegistrations bool
+	// Methods are further keys of the instance's actor, such as the one that
+	// signs tallies.
+	Methods []Method
+	// Page answers people who open an actor's page, /@{handle}.
+	Page http.Handler
+	// Describe adds to an own actor's document: a picture, lines of a profile.
+	Describe func(ctx context.Context, a actors.Actor, doc *ap.Actor) error
+	// Usage gives the numbers of NodeInfo.
+	Usage func(ctx context.Context) (Usage, error)
+}
+
+// Method is a key for proofs, listed in the actor's assertionMethod.
+type Method struct {
+	ID     string
+	Public ed25519.PublicKey
+}
+
+// City is one instance's part in the network.
+type City struct {
+	Options
+	mux Mux
+
+	keys    *recent[senderKey] // keys that were true lately
+	missing *recent[error]     // keys and actors that could not be had
+	renewed *recent[bool]      // keys that were fetched again after a failure
+	flight  singleflight.Group
+	fetches chan struct{} // bounds fetches that strangers cause
+	making  *rate.Limiter // of key pairs that strangers cause
+
+	wokenInbox, wokenDelivery atomic.Bool
+}
+
+// New makes the instance's part in the network. Its own actors must have been
+// founded.
+func New(o Options) *City {
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	c := &City{
+		Options: o,
+		mux:     Mux{},
+		keys:    newRecent[senderKey](4096, 10*time.Minute),
+		missing: newRecent[error](8192, 5*time.Minute),
+		renewed: newRecent[bool](4096, 5*time.Minute),
+		fetches: make(chan struct{}, 32),
+		making:  rate.NewLimiter(2, 20),
+	}
+	for _, on := range c.builtin() {
+		c.mux.Add(on)
+	}
+	return c
+}
+
+// Handle adds the modules' Handlers. Call it before the city runs.
+func (c *City) Handle(on ...On) {
+	for _, one := range on {
+		c.mux.Add(one)
+	}
+}
+
+// ActivityURI is a fresh id for an activity of ours.
+func (c *City) ActivityURI() string {
+	return c.Base + "/activities/" + strconv.FormatInt(store.NewID(), 10)
+}
+
+// IsLocal tells whether an id is one of ours.
+func (c *City) IsLocal(uri string) bool { return actors.SameOrigin(uri, c.Base) }
+
+// signer signs requests of an own actor. The key is made if there is none yet,
+// so never ask for it inside a Write.
+func (c *City) signer(ctx context.Context, actorID int64) (Signer, error) {
+	keyID, key, err := c.Book.RSA(ctx, actorID)
+	if err != nil {
+		return nil, err
+	}
+	return func(r *http.Request, body []byte) error {
+		return signCavage(r, body, keyID, key, c.DB.Now())
+	}, nil
+}
+
+// instanceSigner signs what the instance asks for itself, such as keys.
+func (c *City) instanceSigner(ctx context.Context) (Signer, error) {
+	a, err := c.Book.Own(ctx, c.DB.Read(), actors.Instance)
+	if err != nil {
+		return nil, fmt.Errorf("the instance's own actor: %w", err)
+	}
+	return c.signer(ctx, a.ID)
+}
+
+// isPublic tells whether a document is addressed to everybody.
+func isPublic(m members) bool {
+	for _, to := range append(m.texts("to"), m.texts("cc")...) {
+		if to == ap.Public || to == "as:Public" || to == "Public" {
+			return true
+		}
+	}
+	return false
+}
+
+// bare is an address without its fragment.
+func bare(uri string) string {
+	uri, _, _ = strings.Cut(uri, "#")
+	return uri
+}

@@ -1,0 +1,197 @@
+package federation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"viche/actors"
+	"viche/federation/ap"
+	"viche/internal/store"
+)
+
+// Fetch gets a document from the server that its id names, signed by the
+// instance. What comes back is that server's own word: its id is uri or the id
+// that uri leads to, and its origin answers for it.
+func (c *City) Fetch(ctx context.Context, uri string) ([]byte, error) {
+	if c.IsLocal(uri) {
+		return nil, fmt.Errorf("%w: %s is our own", ErrRefused, uri)
+	}
+	if err := c.mayMeet(ctx, uri); err != nil {
+		return nil, err
+	}
+	select {
+	case c.fetches <- struct{}{}:
+		defer func() { <-c.fetches }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	sign, err := c.instanceSigner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.Client.Document(ctx, uri, sign)
+}
+
+// Object fetches and reads a Note, a Question or the like.
+func (c *City) Object(ctx context.Context, uri string) (*ap.Object, error) {
+	raw, err := c.Fetch(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	o, err := ap.ParseObject(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if o.AttributedTo != "" && !actors.SameOrigin(o.ID, o.AttributedTo) {
+		return nil, fmt.Errorf("%w: %s is said to be by somebody of another server", ErrRefused, o.ID)
+	}
+	return o, nil
+}
+
+// Actor gives an actor by its id: the one we know, or else fetched and stored.
+// It writes, so it must not be called inside a Write.
+func (c *City) Actor(ctx context.Context, uri string) (actors.Actor, error) {
+	a, err := c.Book.ByURI(ctx, c.DB.Read(), uri)
+	if err == nil || !errors.Is(err, store.ErrNotFound) || c.IsLocal(uri) {
+		return a, err
+	}
+	return c.Renew(ctx, uri)
+}
+
+// Renew fetches an actor again, whether we know it or not. A failure is
+// remembered for a few minutes, so that nobody can have us ask and ask.
+func (c *City) Renew(ctx context.Context, uri string) (actors.Actor, error) {
+	found, err := c.fetchActor(ctx, uri)
+	if err != nil {
+		return actors.Actor{}, err
+	}
+	return c.keep(ctx, found)
+}
+
+func (c *City) keep(ctx context.Context, r actors.RemoteActor) (a actors.Actor, err error) {
+	err = c.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		a, err = c.Book.Upsert(ctx, tx, r)
+		return err
+	})
+	return a, err
+}
+
+func (c *City) fetchActor(ctx context.Context, uri string) (actors.RemoteActor, error) {
+	if err, ok := c.missing.get(uri, c.DB.Now()); ok {
+		return actors.RemoteActor{}, err
+	}
+	v, err, _ := c.flight.Do("actor "+uri, func() (any, error) {
+		raw, err := c.Fetch(context.WithoutCancel(ctx), uri)
+		if err != nil {
+			return nil, err
+		}
+		return readActor(raw)
+	})
+	if err != nil {
+		c.missing.put(uri, err, c.DB.Now())
+		return actors.RemoteActor{}, err
+	}
+	return v.(actors.RemoteActor), nil
+}
+
+// readActor turns an actor document that its own server gave into a row.
+func readActor(raw []byte) (r actors.RemoteActor, err error) {
+	a, err := ap.ParseActor(raw)
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	r = actors.RemoteActor{
+		URI: a.ID, Type: a.Type, Handle: a.Handle, Name: a.Name, Summary: a.Summary, URL: a.URL, Icon: a.Icon,
+		Inbox: a.Inbox, SharedInbox: a.SharedInbox, Outbox: a.Outbox, Followers: a.Followers,
+		Open: !a.ByApproval, Published: store.Millis(a.Published),
+	}
+	for _, k := range a.Keys {
+		if actors.SameOrigin(k.ID, a.ID) {
+			r.Keys = append(r.Keys, actors.PublicKey{URI: k.ID, Kind: actors.KeyRSA, Text: k.PEM})
+		}
+	}
+	for _, k := range a.AssertionMethods {
+		if _, err := ap.DecodeMultikey(k.Text); err == nil && actors.SameOrigin(k.ID, a.ID) {
+			r.Keys = append(r.Keys, actors.PublicKey{URI: k.ID, Kind: actors.KeyEd25519, Text: k.Text})
+		}
+	}
+	return r, nil
+}
+
+// mayMeet refuses addresses of servers that are shut out.
+func (c *City) mayMeet(ctx context.Context, uri string) error {
+	blocked, err := c.Book.Blocked(ctx, c.DB.Read(), actors.HostOf(uri))
+	if err != nil {
+		return err
+	}
+	if blocked {
+		return fmt.Errorf("%w: %s is blocked: %w", ErrRefused, actors.HostOf(uri), store.ErrDenied)
+	}
+	return nil
+}
+
+// Lookup finds an actor by a handle such as @olena@lviv.example, or by an
+// address, asking its server if need be. The handle counts only if the actor's
+// own server agrees.
+func (c *City) Lookup(ctx context.Context, who string) (actors.Actor, error) {
+	who = strings.TrimSpace(who)
+	if strings.HasPrefix(who, "https://") || strings.HasPrefix(who, "http://") {
+		return c.Actor(ctx, who)
+	}
+	known, err := c.Book.ByHandle(ctx, c.DB.Read(), who)
+	if err == nil || !errors.Is(err, store.ErrNotFound) {
+		return known, err
+	}
+	name, host, _ := strings.Cut(strings.TrimPrefix(who, "@"), "@")
+	if name == "" || host == "" || strings.ContainsAny(host, "/?#@ ") {
+		return actors.Actor{}, err
+	}
+	uri, err := c.finger(ctx, name, host)
+	if err != nil {
+		return actors.Actor{}, err
+	}
+	a, err := c.Actor(ctx, uri)
+	if err != nil {
+		return a, err
+	}
+	if actors.HostOf(uri) == actors.HostOf(c.Client.Scheme()+"://"+host) {
+		if !strings.EqualFold(a.Handle, name) {
+			return actors.Actor{}, fmt.Errorf("%w: %s calls itself %s", ErrRefused, who, a.Handle)
+		}
+		return a, nil
+	}
+	// The handle's host pointed elsewhere: ask there who the actor is.
+	back, err := c.finger(ctx, a.Handle, a.Host)
+	if err != nil || back != uri {
+		return actors.Actor{}, fmt.Errorf("%w: %s does not know %s", ErrRefused, a.Host, who)
+	}
+	return a, nil
+}
+
+// finger asks a host for the id behind a handle (WebFinger).
+func (c *City) finger(ctx context.Context, name, host string) (string, error) {
+	at := c.Client.Scheme() + "://" + host
+	if err := c.mayMeet(ctx, at); err != nil {
+		return "", err
+	}
+	answer, err := c.Client.Get(ctx, at+"/.well-known/webfinger?resource="+url.QueryEscape("acct:"+name+"@"+host), "application/jrd+json, application/json", nil)
+	if err != nil {
+		return "", err
+	}
+	var jrd struct {
+		Links []struct{ Rel, Type, Href string }
+	}
+	if answer.Status != 200 || json.Unmarshal(answer.Body, &jrd) != nil {
+		return "", fmt.Errorf("@%s@%s: %w", name, host, store.ErrNotFound)
+	}
+	for _, l := range jrd.Links {
+		if l.Rel == "self" && IsActivityType(l.Type) && isAddress(l.Href) {
+			return l.Href, nil
+		}
+	}
+	return "", fmt.Errorf("@%s@%s: %w", name, host, store.ErrNotFound)
+}

@@ -1,0 +1,253 @@
+package federation
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"viche/actors"
+	"viche/federation/ap"
+	"viche/internal/store"
+)
+
+// Routes adds what other servers ask for: discovery, actors, their boxes and
+// lists. An actor's address shows people its page.
+func (c *City) Routes(r chi.Router) {
+	r.Get("/.well-known/webfinger", c.webfinger)
+	r.Get("/.well-known/host-meta", c.hostMeta)
+	r.Get("/.well-known/nodeinfo", c.nodeinfoLinks)
+	r.Get("/nodeinfo/{version}", c.nodeinfo)
+	r.Post("/inbox", c.receive)
+	r.Get("/@{handle}", c.byHandle)
+	r.Get("/activities/{id}", c.activity)
+	for pattern, uri := range map[string]func(*http.Request) string{
+		"/actor":            func(*http.Request) string { return c.Base + "/actor" },
+		"/news":             func(*http.Request) string { return c.Base + "/news" },
+		"/users/{handle}":   func(r *http.Request) string { return c.Base + "/users/" + chi.URLParam(r, "handle") },
+		"/spheres/{sphere}": func(r *http.Request) string { return c.Base + "/spheres/" + chi.URLParam(r, "sphere") },
+	} {
+		with := func(serve func(http.ResponseWriter, *http.Request, actors.Actor)) http.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request) {
+				a, err := c.own(r.Context(), uri(r))
+				if err != nil {
+					c.fail(w, err)
+					return
+				}
+				serve(w, r, a)
+			}
+		}
+		r.Get(pattern, with(c.byID))
+		r.Post(pattern+"/inbox", with(func(w http.ResponseWriter, r *http.Request, _ actors.Actor) { c.receive(w, r) }))
+		r.Get(pattern+"/outbox", with(c.outbox))
+		r.Get(pattern+"/followers", with(c.followers))
+		r.Get(pattern+"/following", with(c.following))
+	}
+}
+
+// own finds an actor of ours that may be shown; for anything else it says not
+// found, so that nobody learns more.
+func (c *City) own(ctx context.Context, uri string) (actors.Actor, error) {
+	a, err := c.Book.ByURI(ctx, c.DB.Read(), uri)
+	if err == nil && (!a.Local || a.Suspended) {
+		err = store.ErrNotFound
+	}
+	return a, err
+}
+
+// byHandle is /@handle: the page for people, the document for servers.
+func (c *City) byHandle(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add("Vary", "Accept")
+	if !WantsActivity(r) && c.Page != nil {
+		c.Page.ServeHTTP(w, r)
+		return
+	}
+	a, err := c.Book.ByHandle(r.Context(), c.DB.Read(), chi.URLParam(r, "handle"))
+	if err == nil && (!a.Local || a.Suspended) {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		c.fail(w, err)
+		return
+	}
+	c.serveActor(w, r, a)
+}
+
+// byID is an actor's id: the document for servers; people are led to the page.
+func (c *City) byID(w http.ResponseWriter, r *http.Request, a actors.Actor) {
+	w.Header().Add("Vary", "Accept")
+	if !WantsActivity(r) && a.URL != "" && c.Page != nil {
+		http.Redirect(w, r, a.URL, http.StatusSeeOther)
+		return
+	}
+	c.serveActor(w, r, a)
+}
+
+func (c *City) serveActor(w http.ResponseWriter, r *http.Request, a actors.Actor) {
+	if a.Deleted {
+		raw, err := ap.Encode(map[string]any{"@context": ap.ActivityStreams, "id": a.URI, "type": "Tombstone", "formerType": a.Type})
+		if err != nil {
+			c.fail(w, err)
+			return
+		}
+		writeActivity(w, http.StatusGone, raw)
+		return
+	}
+	doc, err := c.Document(r.Context(), a)
+	if errors.Is(err, errBusy) {
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "busy", http.StatusServiceUnavailable)
+		return
+	}
+	if err != nil {
+		c.fail(w, err)
+		return
+	}
+	raw, err := doc.Encode()
+	if err != nil {
+		c.fail(w, err)
+		return
+	}
+	writeActivity(w, http.StatusOK, raw)
+}
+
+var errBusy = errors.New("federation: too many new keys at once")
+
+// Document is the actor document of one of ours. Asking for it makes the
+// actor's keys if it has none yet; strangers can have that done only so often.
+func (c *City) Document(ctx context.Context, a actors.Actor) (*ap.Actor, error) {
+	keys, err := c.Book.PublicKeys(ctx, c.DB.Read(), a.ID)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		if !c.making.Allow() {
+			return nil, errBusy
+		}
+		if _, _, err := c.Book.RSA(ctx, a.ID); err != nil {
+			return nil, err
+		}
+		if keys, err = c.Book.PublicKeys(ctx, c.DB.Read(), a.ID); err != nil {
+			return nil, err
+		}
+	}
+	doc := &ap.Actor{
+		ID: a.URI, Type: a.Type, Handle: a.Handle, Name: a.Name, Summary: a.Summary, URL: a.URL,
+		Inbox: a.Inbox, Outbox: a.Outbox, Followers: a.Followers, Following: a.URI + "/following",
+		SharedInbox: a.SharedInbox, Icon: a.Icon, Published: store.Time(a.Published),
+		Discoverable: true, Indexable: a.Kind != actors.Resident, ByApproval: !a.Open,
+		OnlyModeratorsPost: a.Kind == actors.Sphere, WebFinger: a.Handle + "@" + a.Host,
+	}
+	for _, k := range keys {
+		if k.Kind == actors.KeyRSA {
+			doc.Keys = append(doc.Keys, ap.PublicKey{ID: k.URI, Owner: a.URI, PEM: k.Text})
+		} else {
+			doc.AssertionMethods = append(doc.AssertionMethods, ap.Multikey{ID: k.URI, Controller: a.URI, Text: k.Text})
+		}
+	}
+	if a.Kind == actors.Instance {
+		for _, m := range c.Methods {
+			doc.AssertionMethods = append(doc.AssertionMethods, ap.Multikey{ID: m.ID, Controller: a.URI, Text: ap.EncodeMultikey(m.Public)})
+		}
+	}
+	if c.Describe != nil {
+		if err := c.Describe(ctx, a, doc); err != nil {
+			return nil, err
+		}
+	}
+	return doc, nil
+}
+
+// Negotiate serves the stored objects of ours under their own addresses to
+// whoever asks for ActivityPub, and leaves all other requests to next, which
+// has the page for people at the same address.
+func (c *City) Negotiate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead || !WantsActivity(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		var raw []byte
+		var deleted int64
+		err := c.DB.ReadBound().Row(r.Context(), []any{&raw, &deleted}, "select raw, deleted from objects where uri = ? and (public = 1 or deleted > 0)", c.Base+r.URL.EscapedPath())
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			next.ServeHTTP(w, r)
+		case err != nil:
+			c.fail(w, err)
+		case deleted > 0:
+			w.Header().Add("Vary", "Accept")
+			writeActivity(w, http.StatusGone, raw)
+		default:
+			w.Header().Add("Vary", "Accept")
+			writeActivity(w, http.StatusOK, raw)
+		}
+	})
+}
+
+// activity serves a public activity of ours under its own id.
+func (c *City) activity(w http.ResponseWriter, r *http.Request) {
+	var raw []byte
+	err := c.DB.ReadBound().Row(r.Context(), []any{&raw}, "select raw from activities where uri = ? and public = 1", c.Base+r.URL.EscapedPath())
+	if err != nil {
+		c.fail(w, err)
+		return
+	}
+	writeActivity(w, http.StatusOK, raw)
+}
+
+func writeActivity(w http.ResponseWriter, status int, raw []byte) {
+	w.Header().Set("Content-Type", ap.ContentType)
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(raw) // a reader who left needs no answer
+}
+
+// fail answers strangers without telling them more than the kind of failure.
+func (c *City) fail(w http.ResponseWriter, err error) {
+	status := http.StatusInternalServerError
+	if errors.Is(err, store.ErrNotFound) {
+		status = http.StatusNotFound
+	} else if errors.Is(err, store.ErrUnavailable) {
+		status = http.StatusServiceUnavailable
+	}
+	if status >= 500 {
+		c.Log.Error("a server's question could not be answered", "err", err)
+	}
+	http.Error(w, http.StatusText(status), status)
+}
+
+// WantsActivity tells whether a request asks for ActivityPub rather than a
+// page: one of the two types, with at least the weight that HTML has.
+func WantsActivity(r *http.Request) bool {
+	activity, html := 0.0, 0.0
+	for _, header := range r.Header.Values("Accept") {
+		for _, part := range strings.Split(header, ",") {
+			kind, params, _ := strings.Cut(strings.TrimSpace(part), ";")
+			weight := quality(params)
+			switch strings.ToLower(strings.TrimSpace(kind)) {
+			case "application/activity+json", "application/ld+json":
+				activity = max(activity, weight)
+			case "text/html", "application/xhtml+xml":
+				html = max(html, weight)
+			}
+		}
+	}
+	return activity > 0 && activity >= html
+}
+
+func quality(params string) float64 {
+	for _, p := range strings.Split(params, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if strings.EqualFold(name, "q") {
+			if q, err := strconv.ParseFloat(value, 64); err == nil {
+				return q
+			}
+		}
+	}
+	return 1
+}

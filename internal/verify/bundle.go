@@ -9,7 +9,7 @@ import (
 // bundle is everything that was gathered about one poll, as it came.
 type bundle struct {
 	polls      []*object // copies of the poll, the closed one among them
-	lists      []*object
+	lists      []listed
 	results    []*object // published ones
 	closes     []*object
 	accepts    []*object
@@ -17,6 +17,14 @@ type bundle struct {
 	statements []*object
 	own        map[string]answer // what each city said itself, by origin
 	notes      []string          // what the reader should know about the gathering
+}
+
+// listed is a trust list that waits to be judged. Its bytes alone are kept: a
+// long chain of lists, all taken apart at once, would fill the memory.
+type listed struct {
+	version int64
+	id      string
+	raw     []byte
 }
 
 // answer is what a city said when it was asked for its statements.
@@ -45,7 +53,7 @@ func (b *bundle) inOrder() {
 			return cmp.Compare(left, right)
 		}
 	}
-	slices.SortStableFunc(b.lists, byNumber("version"))
+	slices.SortStableFunc(b.lists, func(a, b listed) int { return cmp.Compare(a.version, b.version) })
 	slices.SortStableFunc(b.results, byNumber("version"))
 	slices.SortStableFunc(b.polls, func(a, b *object) int { return cmp.Compare(a.text("updated"), b.text("updated")) })
 	slices.SortStableFunc(b.statements, func(a, b *object) int {
@@ -60,7 +68,8 @@ func (b *bundle) put(o *object) bool {
 	case "Question", "Article":
 		b.polls = append(b.polls, o)
 	case "TrustList":
-		b.lists = append(b.lists, o)
+		version, _ := o.int("version")
+		b.lists = append(b.lists, listed{version: version, id: o.id, raw: o.doc.Raw()})
 	case "PollResult":
 		if o.text("stage") != interim {
 			b.results = append(b.results, o)

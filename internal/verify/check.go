@@ -65,12 +65,12 @@ func (r *report) trust(b *bundle, key string) (*Checker, error) {
 		return nil, err
 	}
 	for _, o := range b.lists[start+1:] {
-		if err := c.accept(o); err != nil {
+		if err := c.Accept(o.raw); err != nil {
 			return nil, fmt.Errorf("trust list %s: %w", plain(o.id), err)
 		}
 	}
 	for i := start - 1; i >= 0; i-- {
-		if err := c.accept(b.lists[i]); err != nil {
+		if err := c.Accept(b.lists[i].raw); err != nil {
 			return nil, fmt.Errorf("trust list %s: %w", plain(b.lists[i].id), err)
 		}
 	}
@@ -80,7 +80,7 @@ func (r *report) trust(b *bundle, key string) (*Checker, error) {
 			plain(c.coordinator), oldest.version, keyTexts(oldest))
 	} else {
 		r.say("Coordinator: %s. Trust begins with the key given, which signed version %d: %s.",
-			plain(c.coordinator), c.version(mustInt(b.lists[start], "version")).version, key)
+			plain(c.coordinator), b.lists[start].version, key)
 	}
 	r.say("Trust list: %d versions (%d to %d), each signed by a key of the one before and naming its digest.",
 		len(c.lists), c.lists[0].version, c.newest().version)
@@ -102,11 +102,11 @@ func keyTexts(list *trustList) string {
 
 // firstList finds the oldest list that the key vouches for and gives a Checker
 // that has accepted it.
-func firstList(lists []*object, key string) (*Checker, int, error) {
+func firstList(lists []listed, key string) (*Checker, int, error) {
 	var first error
 	for i, o := range lists {
 		c := New(key)
-		err := c.accept(o)
+		err := c.Accept(o.raw)
 		if err == nil {
 			return c, i, nil
 		}
@@ -169,7 +169,7 @@ func (r *report) statements(c *Checker, p *poll, b *bundle, newest *object) erro
 		}
 		cities[o.author] = true
 	}
-	r.say("Statements: %d of %d cities. Each is signed by its city's pinned key, in force at that time; its numbers are whole and add up, ballots do not exceed the register.",
+	r.say("Statements: %d, by %d cities. Each is signed by its city's pinned key, in force at that time; its numbers are whole and add up, ballots do not exceed the register.",
 		len(b.statements), len(cities))
 	return nil
 }
@@ -289,6 +289,11 @@ func sameAsOwn(c *Checker, p *poll, result *result, s share, own answer) error {
 		if o.author != s.actor || o.kind != "Tally" || o.text("poll") != p.id {
 			continue // what it says of others is theirs to say
 		}
+		if p.contradicts(o) {
+			if err := c.accept(o); err != nil {
+				return fmt.Errorf("%s itself shows another number %d than the coordinator: %w", plain(s.actor), mustInt(o, "sequence"), err)
+			}
+		}
 		if newest == nil || mustInt(o, "sequence") > mustInt(newest, "sequence") {
 			newest = o
 		}
@@ -307,6 +312,15 @@ func sameAsOwn(c *Checker, p *poll, result *result, s share, own answer) error {
 	}
 	return fault("result-member", "%s itself shows number %d as its newest, counted is number %d",
 		s.actor, mustInt(newest, "sequence"), s.sequence)
+}
+
+// contradicts tells whether a statement has the number of an accepted one and
+// other bytes.
+func (p *poll) contradicts(o *object) bool {
+	sequence := mustInt(o, "sequence")
+	return slices.ContainsFunc(p.statements[o.author], func(s *statement) bool {
+		return s.sequence == sequence && s.digest != o.digest
+	})
 }
 
 // question holds the numbers in the closed poll against the result, when it is

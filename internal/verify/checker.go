@@ -10,6 +10,7 @@ type Checker struct {
 	pin         string // the coordinator's key that the caller trusts, or ""
 	coordinator string // its actor, known from the first trust list
 	lists       []*trustList
+	pinned      map[string]pinnedKey // every key id that any list names
 	polls       map[string]*poll
 }
 
@@ -17,7 +18,7 @@ type Checker struct {
 // that the first trust list must be signed with; where it is empty, the first
 // list is believed about its own key.
 func New(key string) *Checker {
-	return &Checker{pin: key, polls: map[string]*poll{}}
+	return &Checker{pin: key, pinned: map[string]pinnedKey{}, polls: map[string]*poll{}}
 }
 
 // Accept judges one object and, where nothing is wrong, remembers it. The

@@ -144,7 +144,7 @@ func (f *fetcher) lists(ctx context.Context, b *bundle, poll *object) error {
 		}
 		version, _ := o.int("version")
 		f.save.file(fmt.Sprintf("trust-%d.json", version), raw)
-		b.lists = append(b.lists, o)
+		b.put(o)
 		next = o.inner("previous").text("id")
 		if next != "" && !sameOrigin(next, poll.id) {
 			return fault("trust-chain", "the list before version %d lies on another host", version)

@@ -54,6 +54,10 @@ type folder struct {
 
 func (f *folder) file(name string, raw []byte) {
 	var members map[string]json.RawMessage
+	if !json.Valid(raw) {
+		f.broken = append(f.broken, fmt.Errorf("%s: %w", name, fault("json", "the file is not JSON")))
+		return
+	}
 	if json.Unmarshal(raw, &members) == nil && members["items"] != nil && members["type"] == nil {
 		f.items(name, raw, members["from"])
 		return
@@ -123,7 +127,9 @@ func (f *folder) bundle() (*bundle, error) {
 	}
 	b := &bundle{own: f.own}
 	for _, o := range f.objects {
-		if o.kind == "TrustList" || o.id == polls[0] || o.text("poll") == polls[0] {
+		// A statement of a poll that lies here too is that poll's business; one
+		// of a poll that nobody knows stays, to be refused.
+		if o.kind == "TrustList" || o.id == polls[0] || o.text("poll") == polls[0] || (o.kind == "Tally" && !f.has(o.text("poll"))) {
 			b.put(o)
 		}
 	}
@@ -134,4 +140,11 @@ func (f *folder) bundle() (*bundle, error) {
 		b.notes = append(b.notes, "Nothing in the folder says that a city itself was asked for its statement.")
 	}
 	return b, nil
+}
+
+// has tells whether a poll's object lies in the folder.
+func (f *folder) has(poll string) bool {
+	return slices.ContainsFunc(f.objects, func(o *object) bool {
+		return o.id == poll && (o.kind == "Question" || o.kind == "Article")
+	})
 }

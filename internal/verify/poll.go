@@ -20,10 +20,9 @@ type poll struct {
 	list              *trustList
 	digest            string // of the frozen core
 
-	registers   map[string]int64 // as accepted, by actor
-	statements  map[string][]*statement
-	results     []*result // published ones, oldest first
-	equivocated map[string]bool
+	registers  map[string]int64 // as accepted, by actor
+	statements map[string][]*statement
+	results    []*result // published ones, oldest first
 }
 
 var uuid7 = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
@@ -65,7 +64,7 @@ func readPoll(o *object) (*poll, error) {
 	p := &poll{
 		id: o.id, pollID: o.text("pollId"), name: o.text("name"), territory: o.text("territory"),
 		names:     map[string]string{},
-		registers: map[string]int64{}, statements: map[string][]*statement{}, equivocated: map[string]bool{},
+		registers: map[string]int64{}, statements: map[string][]*statement{},
 	}
 	if !uuid7.MatchString(p.pollID) {
 		return nil, fault("form", "pollId is no UUIDv7")

@@ -198,7 +198,6 @@ func (c *Checker) acceptEquivocation(o *object) error {
 	if err != nil {
 		return err
 	}
-	var p *poll
 	var digests []string
 	for _, raw := range raws {
 		inner, err := read(raw)
@@ -208,8 +207,8 @@ func (c *Checker) acceptEquivocation(o *object) error {
 		if inner.kind != "Tally" {
 			return fault("form", "evidence holds something else than statements")
 		}
-		var s *statement
-		if p, s, err = c.statement(inner); err != nil {
+		p, s, err := c.statement(inner)
+		if err != nil {
 			return err
 		}
 		if s.author != o.text("actor") || p.id != o.text("poll") || s.sequence != sequence {
@@ -220,6 +219,5 @@ func (c *Checker) acceptEquivocation(o *object) error {
 	if digests[0] == digests[1] {
 		return fault("form", "both statements are the same")
 	}
-	p.equivocated[o.text("actor")] = true
 	return nil
 }

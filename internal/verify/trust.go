@@ -83,6 +83,9 @@ func (c *Checker) acceptList(o *object) error {
 	} else {
 		c.lists = append(c.lists, list)
 	}
+	for _, k := range list.allKeys() {
+		c.pinned[k.id] = k
+	}
 	c.coordinator = list.author
 	return nil
 }
@@ -230,16 +233,17 @@ func (c *Checker) link(list *trustList) error {
 	return fault("trust-chain", "version %d does not join on to versions %d to %d", list.version, oldest.version, newest.version)
 }
 
-// oneKeyPerID refuses a list that gives a known key id another key.
+// oneKeyPerID refuses a list in which a key id stands for two keys, or for
+// another one than in a list before.
 func (c *Checker) oneKeyPerID(list *trustList) error {
-	known := map[string]string{}
-	for _, l := range append([]*trustList{list}, c.lists...) {
-		for _, k := range l.allKeys() {
-			if text, there := known[k.id]; there && text != k.owner+" "+k.text {
+	here := map[string]pinnedKey{}
+	for _, k := range list.allKeys() {
+		for _, known := range []map[string]pinnedKey{here, c.pinned} {
+			if old, there := known[k.id]; there && (old.text != k.text || old.owner != k.owner) {
 				return fault("trust-chain", "%s stands for two keys", k.id)
 			}
-			known[k.id] = k.owner + " " + k.text
 		}
+		here[k.id] = k
 	}
 	return nil
 }
@@ -298,17 +302,18 @@ func (c *Checker) cityKeys(actor string, p *poll) keyring {
 	return ring
 }
 
-// pinnedFor gives who a key id is pinned for in any list, or "".
+// pinnedFor gives who a key id is pinned for in any list, or "". more is a
+// list that is not accepted yet.
 func (c *Checker) pinnedFor(id string, more *trustList) string {
-	lists := c.lists
-	if more != nil {
-		lists = append([]*trustList{more}, lists...)
+	if k, there := c.pinned[id]; there {
+		return k.owner
 	}
-	for _, list := range lists {
-		for _, k := range list.allKeys() {
-			if k.id == id {
-				return k.owner
-			}
+	if more == nil {
+		return ""
+	}
+	for _, k := range more.allKeys() {
+		if k.id == id {
+			return k.owner
 		}
 	}
 	return ""

@@ -158,11 +158,26 @@ func (s *Site) Router() chi.Router {
 		s.sameSite,
 		s.session,
 		s.speaking,
+		middleware.GetHead,
 	)
-	r.NotFound(func(w http.ResponseWriter, r *http.Request) { s.Error(w, r, store.ErrNotFound) })
+	r.NotFound(s.lost)
 	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { s.Error(w, r, errMethod) })
 	s.ownPages(r)
 	return r
+}
+
+// lost forgives a slash too many at the end, which people type; the rest is the
+// page that says so.
+func (s *Site) lost(w http.ResponseWriter, r *http.Request) {
+	shorter := strings.TrimRight(r.URL.Path, "/")
+	if r.Method != http.MethodGet || shorter == "" || shorter == r.URL.Path {
+		s.Error(w, r, store.ErrNotFound)
+		return
+	}
+	if r.URL.RawQuery != "" {
+		shorter += "?" + r.URL.RawQuery
+	}
+	http.Redirect(w, r, LocalPath(shorter), http.StatusMovedPermanently)
 }
 
 // Printer speaks the language of this request, for words that a handler puts

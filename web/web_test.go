@@ -237,6 +237,15 @@ func TestErrorKindsHaveOneStatusEach(t *testing.T) {
 	if w := send(h, "POST", "/gallery", strings.Repeat("x", 1<<20+1)); w.Code != 413 {
 		t.Errorf("a body over the limit = %d, want 413", w.Code)
 	}
+	if w := get(h, "/charter/?lang=en"); w.Code != 301 || w.Header().Get("Location") != "/charter?lang=en" {
+		t.Errorf("GET /charter/ = %d to %q", w.Code, w.Header().Get("Location"))
+	}
+	if w := get(h, "//evil.test/"); w.Header().Get("Location") == "//evil.test" {
+		t.Error("a slash at the end leads to another site")
+	}
+	if w := send(h, "HEAD", "/charter", ""); w.Code != 200 || w.Body.Len() != 0 {
+		t.Errorf("HEAD /charter = %d with %d bytes", w.Code, w.Body.Len())
+	}
 	if w := send(h, "DELETE", "/gallery", ""); w.Code != 405 {
 		t.Errorf("DELETE /gallery = %d, want 405", w.Code)
 	}
@@ -437,6 +446,19 @@ func TestBarsMarkOneLeader(t *testing.T) {
 	}
 }
 
+func BenchmarkNew(b *testing.B) {
+	for b.Loop() {
+		open(b, nil)
+	}
+}
+
+func BenchmarkPage(b *testing.B) {
+	h := serve(b, open(b, nil))
+	for b.Loop() {
+		get(h, "/gallery")
+	}
+}
+
 // TestPreview serves the gallery of parts for somebody who looks at them:
 //
 //	VICHE_PREVIEW=:8099 go test ./web -run TestPreview -timeout 1h
@@ -446,7 +468,8 @@ func TestPreview(t *testing.T) {
 		t.Skip("VICHE_PREVIEW is not set: nobody wants to look")
 	}
 	s := open(t, func(o *web.Options) {
-		o.Nav = append(append([]web.Link{}, web.DefaultNav...), web.Link{Path: "/gallery", Key: "gallery.title"})
+		o.Nav = append(append([]web.Link{}, web.DefaultNav...), web.Link{Path: "/charter", Key: "web.nav.charter"},
+			web.Link{Path: "/", Key: "web.home.title"}, web.Link{Path: "/gallery", Key: "gallery.title", Icon: "layout-grid"})
 	})
 	server := &http.Server{Addr: address, Handler: serve(t, s)}
 	time.AfterFunc(50*time.Minute, func() { _ = server.Shutdown(context.Background()) })

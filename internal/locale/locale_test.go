@@ -78,6 +78,12 @@ func TestRichKeepsVariablesPlain(t *testing.T) {
 	if got != want {
 		t.Errorf("Rich = %s, want %s", got, want)
 	}
+	if got := string(p.Rich("votes", "Count", 5312)); got != "5\u00a0312 голосів" {
+		t.Errorf("Rich with a number = %s", got)
+	}
+	if got := string(p.Rich("votes", "Count", "<i>")); strings.Contains(got, "<i>") {
+		t.Errorf("Rich with a count that is no number = %s", got)
+	}
 }
 
 func TestFaultyMessagesAreRefused(t *testing.T) {

@@ -48,7 +48,7 @@ func (p *Printer) T(key string, args ...any) string {
 func (p *Printer) Rich(key string, args ...any) template.HTML {
 	vars := p.variables(args)
 	for name, value := range vars {
-		if name != "Count" {
+		if v := reflect.ValueOf(value); !v.CanInt() && !v.CanUint() && !v.CanFloat() {
 			vars[name] = plainMarks.Replace(html.EscapeString(fmt.Sprint(value)))
 		}
 	}

@@ -400,7 +400,8 @@ type open struct {
 	counts  map[string][]count // by question
 }
 
-// readOpen reads and adds up the open votes; nil where there are none.
+// readOpen reads the open votes and holds them against themselves; nil where
+// there are none. Whatever is wrong with them is the one fault `open`.
 func readOpen(n node, name string, p *poll) (*open, error) {
 	if !n.has(name) {
 		return nil, nil
@@ -408,12 +409,12 @@ func readOpen(n node, name string, p *poll) (*open, error) {
 	inner := n.inner(name)
 	ballots, ok := inner.int("ballots")
 	if !ok {
-		return nil, fault("form", "%s has no ballots", name)
+		return nil, fault("open", "%s has no ballots", name)
 	}
 	parts := []node{inner}
 	if p.several {
 		if parts, ok = inner.list("questions"); !ok {
-			return nil, fault("form", "%s has no questions", name)
+			return nil, fault("open", "%s has no questions", name)
 		}
 	}
 	out := &open{ballots: ballots, counts: map[string][]count{}}
@@ -424,22 +425,35 @@ func readOpen(n node, name string, p *poll) (*open, error) {
 		}
 		place := p.place(id)
 		if _, twice := out.counts[id]; place < 0 || twice {
-			return nil, fault("options", "%s: question %q is unknown or named twice", name, id)
+			return nil, fault("open", "%s: question %q is unknown or named twice", name, id)
 		}
 		counts, err := readCounts(part, "counts")
+		if err == nil {
+			err = openSums(p, p.questions[place], counts, ballots)
+		}
 		if err != nil {
-			return nil, err
-		}
-		if err := complete(p.questions[place], counts); err != nil {
-			return nil, err
-		}
-		blank, _ := part.int("blank") // only polls of several questions have it
-		if err := sums(p.questions[place], counts, ballots, blank); err != nil {
-			return nil, err
+			return nil, fault("open", "%s: %v", name, err)
 		}
 		out.counts[id] = counts
 	}
+	if len(out.counts) != len(p.questions) {
+		return nil, fault("open", "%s: %d of %d questions are counted", name, len(out.counts), len(p.questions))
+	}
 	return out, nil
+}
+
+// openSums holds open counts against the open ballots. Nobody says how many of
+// several questions a guest left blank, so their counts may be fewer.
+func openSums(p *poll, q question, counts []count, ballots int64) error {
+	if err := complete(q, counts); err != nil {
+		return err
+	}
+	blank := int64(0)
+	if p.several && (q.method == choiceOne || q.method == choiceScale) {
+		sum, _ := total(counts)
+		blank = max(ballots-sum, 0)
+	}
+	return sums(q, counts, ballots, blank)
 }
 
 // add sums open votes; nil stands for none.

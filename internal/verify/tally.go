@@ -74,7 +74,7 @@ func (c *Checker) statement(o *object) (*poll, *statement, error) {
 		return nil, nil, err
 	}
 	if s.open != nil && s.open.ballots < p.k {
-		return nil, nil, fault("small-group", "%d open votes are told, the least is %d", s.open.ballots, p.k)
+		return nil, nil, fault("open", "%d open votes are told, the least is %d", s.open.ballots, p.k)
 	}
 	return p, s, nil
 }

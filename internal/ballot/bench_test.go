@@ -1,7 +1,6 @@
 package ballot_test
 
 import (
-	"context"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -33,17 +32,10 @@ func BenchmarkSnapshot(b *testing.B) {
 				}
 				db := storetest.Open(b, dsn, store.Options{})
 				w := open(b, db, yesNo, n)
-				for from := 0; from < n; from += 5000 {
-					if err := db.Write(b.Context(), func(ctx context.Context, tx *store.Tx) error {
-						for i := from; i < min(from+5000, n); i++ {
-							if _, err := w.box.Put(ctx, tx, w.poll, ballot.Voter{Person: person(i)}, ballot.Answer{{[]string{"o1", "o2", "o3"}[i%3]}}); err != nil {
-								return err
-							}
-						}
-						return nil
-					}); err != nil {
-						b.Fatal(err)
-					}
+				if err := w.box.Fill(b.Context(), w.poll, n, person, func(i int) ballot.Answer {
+					return ballot.Answer{{[]string{"o1", "o2", "o3"}[i%3]}}
+				}); err != nil {
+					b.Fatal(err)
 				}
 				runtime.GC()
 				b.ResetTimer()

@@ -70,7 +70,12 @@ func readCavage(r *http.Request, body []byte, now time.Time) (*claim, error) {
 			return nil, err
 		}
 	}
-	verify := func(key crypto.PublicKey) error { return verifyCavage(r, header, key) }
+	verify := func(key crypto.PublicKey) error {
+		if err := checkKey(key); err != nil {
+			return err
+		}
+		return fitsCavage(r, header, key)
+	}
 	return &claim{KeyID: params["keyId"], verify: verify}, nil
 }
 
@@ -130,14 +135,11 @@ func cavageTime(r *http.Request, params map[string]string, covered []string, now
 	return inWindow(created, expires, now)
 }
 
-// verifyCavage tries the target with its query and then without: some signers
+// fitsCavage tries the target with its query and then without: some signers
 // leave it out. Nothing else may differ.
-func verifyCavage(r *http.Request, signature string, key crypto.PublicKey) error {
+func fitsCavage(r *http.Request, signature string, key crypto.PublicKey) error {
 	if _, ok := key.(*rsa.PublicKey); !ok {
 		return fmt.Errorf("%w: not an RSA key", ErrSignature)
-	}
-	if err := checkKey(key); err != nil {
-		return err
 	}
 	queries := []string{r.URL.RawQuery}
 	if r.URL.RawQuery != "" {

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"strconv"
 
@@ -24,9 +25,13 @@ func (c *City) outbox(w http.ResponseWriter, r *http.Request, a actors.Actor) {
 		c.head(w, a.Outbox, total, true)
 		return
 	}
+	until := before
+	if until == 0 {
+		until = math.MaxInt64
+	}
 	rows, err := c.DB.ReadBound().Query(ctx, `
 		select id, raw from activities
-		where actor = ? and public = 1 and (? = 0 or id < ?) order by id desc limit ?`, a.ID, before, before, pageSize)
+		where actor = ? and public = 1 and id < ? order by id desc limit ?`, a.ID, until, pageSize)
 	if err != nil {
 		c.fail(w, err)
 		return

@@ -146,14 +146,18 @@ func (c *City) takeDeliveries(ctx context.Context, host string) ([]*delivery, er
 	return batch, nil
 }
 
-// send tries a batch for one host, a few at a time. As soon as the host itself
-// fails, the rest of the batch is left for later.
+// send tries a batch for one host: the first alone, which shows whether the
+// host answers at all, then a few at a time. As soon as the host itself fails,
+// the rest of the batch is left for later.
 func (c *City) send(ctx context.Context, batch []*delivery) {
 	ctx, cancel := context.WithTimeout(ctx, roundTime)
 	defer cancel()
+	if c.post(ctx, batch[0]); batch[0].err != nil && !batch[0].done {
+		cancel()
+	}
 	var wait sync.WaitGroup
 	slots := make(chan struct{}, perHostAtOnce)
-	for _, d := range batch {
+	for _, d := range batch[1:] {
 		slots <- struct{}{}
 		if ctx.Err() != nil {
 			d.skip = true

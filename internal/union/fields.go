@@ -205,3 +205,13 @@ func rawMember(raw []byte, name string) []byte {
 	}
 	return top[name]
 }
+
+// digestOfCore gives the digest of the frozen core of a poll that is not
+// signed yet.
+func digestOfCore(obj map[string]any) (string, error) {
+	raw, err := json.Marshal(obj)
+	if err != nil {
+		return "", err
+	}
+	return ap.PollDigest(raw)
+}

@@ -138,12 +138,18 @@ func (c *City) takeDeliveries(ctx context.Context, host string) ([]*delivery, er
 	if err != nil {
 		return nil, err
 	}
+	there := batch[:0]
 	for _, d := range batch {
-		if err := c.DB.ReadBound().Row(ctx, []any{&d.raw, &d.from}, "select raw, actor from activities where id = ?", d.activity); err != nil {
+		err := c.DB.ReadBound().Row(ctx, []any{&d.raw, &d.from}, "select raw, actor from activities where id = ?", d.activity)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // withdrawn since, and its deliveries with it
+		}
+		if err != nil {
 			return nil, err
 		}
+		there = append(there, d)
 	}
-	return batch, nil
+	return there, nil
 }
 
 // send tries a batch for one host: the first alone, which shows whether the

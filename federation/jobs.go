@@ -103,10 +103,14 @@ func repeat(ctx context.Context, woken *atomic.Bool, step func(context.Context) 
 }
 
 // Tidy forgets what no longer serves: the hashes of activities older than any
-// signature that would still be taken.
+// signature that would still be taken, and tombstones that nobody came to.
 func (c *City) Tidy(ctx context.Context) error {
+	const day = 24 * time.Hour
 	return c.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "delete from inbox where state <> 'new' and received < ?", store.Millis(tx.Now.Add(-7*24*time.Hour)))
+		if _, err := tx.Exec(ctx, "delete from inbox where state <> 'new' and received < ?", store.Millis(tx.Now.Add(-7*day))); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "delete from heard where deleted = 1 and at < ?", store.Millis(tx.Now.Add(-90*day)))
 		return err
 	})
 }

@@ -34,9 +34,6 @@ func (c *City) verify(ctx context.Context, cl *claim) (senderKey, error) {
 		return k, err
 	}
 	if err = cl.verify(k.public); err == nil || fresh {
-		if err == nil && fresh {
-			c.keys.put(cl.KeyID, senderKey{public: k.public, owner: k.owner}, now)
-		}
 		return k, err
 	}
 	if _, lately := c.renewed.get(cl.KeyID, now); lately {
@@ -46,14 +43,13 @@ func (c *City) verify(ctx context.Context, cl *claim) (senderKey, error) {
 	if k, err = c.fetchKey(ctx, cl.KeyID); err != nil {
 		return k, err
 	}
-	if err = cl.verify(k.public); err == nil {
-		c.keys.put(cl.KeyID, senderKey{public: k.public, owner: k.owner}, now)
-	}
-	return k, err
+	c.keys.forget(cl.KeyID)
+	return k, cl.verify(k.public)
 }
 
 // senderKey gives a key from memory, from the database, or fresh from its
-// owner's server.
+// owner's server. Memory holds only what the database holds: a fresh key goes
+// there with its owner, in the transaction that lets the activity in.
 func (c *City) senderKey(ctx context.Context, keyID string) (k senderKey, fresh bool, err error) {
 	now := c.DB.Now()
 	if k, ok := c.keys.get(keyID, now); ok {

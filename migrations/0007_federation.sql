@@ -21,6 +21,7 @@ create table heard (
   at bigint not null,
   primary key (uri, actor)
 );
+create index heard_deleted on heard (at) where deleted = 1;
 -- Objects of ours as they are served, byte by byte.
 create table objects (
   uri text primary key,

@@ -100,11 +100,15 @@ func (b *Box) Close(ctx context.Context, p Poll, r Rules) (Snapshot, error) {
 
 // Latest is the newest snapshot, final or not; ErrNotFound before the first.
 func (b *Box) Latest(ctx context.Context, p Poll) (Snapshot, error) {
+	return latest(ctx, b.db.ReadBound(), p)
+}
+
+func latest(ctx context.Context, q store.Bound, p Poll) (Snapshot, error) {
 	var s Snapshot
 	var at int64
 	var final int
 	var numbers, guests string
-	err := b.db.ReadBound().Row(ctx, []any{&s.Number, &at, &final, &numbers, &guests}, `
+	err := q.Row(ctx, []any{&s.Number, &at, &final, &numbers, &guests}, `
 		select number, taken_at, final, numbers, guests from snapshots
 		where poll = ?
 		order by number desc
@@ -366,3 +370,13 @@ func (t *tags) less(tag []byte) bool {
 }
 func (t *tags) equal(tag []byte) bool { return t.item != nil && bytes.Equal(t.item[:len(tag)], tag) }
 func (t *tags) close()                { _ = t.rows.Close() } // its errors were seen by next
+
+// Guests are the newest counted votes of accounts elsewhere; none before the
+// first count.
+func (b *Box) Guests(ctx context.Context, q store.Bound, p Poll) (Numbers, error) {
+	s, err := latest(ctx, q, p)
+	if errors.Is(err, store.ErrNotFound) {
+		return newNumbers(p.Questions, 0), nil
+	}
+	return s.Guests, err
+}

@@ -10,9 +10,10 @@
 //
 // It is shown by site.Render(w, r, 200, "polls/NAME", view): the view is .V,
 // what the frame knows (viewer, language) is a Frame. Parts shared by the pages
-// of one module lie in files whose names begin with "_". The parts that web
-// offers to everybody, and the functions usable in templates, are described at
-// the top of templates/parts.html.
+// of one module lie in files whose names begin with "_" (embed the folder as
+// "all:templates" then, since go:embed leaves such names out). The parts that
+// web offers to everybody, and the functions usable in templates, are described
+// at the top of templates/parts.html.
 //
 // Nothing here needs JavaScript, and the content security policy allows no
 // inline script or style: a bar's length is an SVG attribute, not a style.

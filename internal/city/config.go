@@ -179,12 +179,12 @@ func (c Config) checkNetwork(w *wrong) {
 	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
 		w.add("VICHE_LISTEN", fmt.Sprintf("%q is no address to listen on", c.Listen), "HOST:PORT or :PORT, such as 127.0.0.1:8420")
 	}
-	if c.TLS != "off" && c.TLS != "acme" {
-		if certificate, key, two := strings.Cut(c.TLS, ","); !two || strings.TrimSpace(certificate) == "" || strings.TrimSpace(key) == "" {
-			w.add("VICHE_TLS", fmt.Sprintf("%q is none of them", c.TLS), "off behind a proxy, acme, or CERTIFICATE.pem,KEY.pem")
-		}
-	}
-	if c.TLS != "off" && !c.Public() {
+	certificate, key, two := strings.Cut(c.TLS, ",")
+	switch {
+	case c.TLS == "off":
+	case c.TLS != "acme" && (!two || strings.TrimSpace(certificate) == "" || strings.TrimSpace(key) == ""):
+		w.add("VICHE_TLS", fmt.Sprintf("%q is none of them", c.TLS), "off behind a proxy, acme, or CERTIFICATE.pem,KEY.pem")
+	case !c.Public():
 		w.add("VICHE_TLS", "VICHE_SCHEME=http speaks no TLS", "off, or VICHE_SCHEME=https")
 	}
 	if c.SMTPURL != "" && !isAddress(c.SMTPURL, "smtp", "smtps") {

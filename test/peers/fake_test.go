@@ -2,6 +2,7 @@ package peers_test
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -73,14 +74,14 @@ func startFake(t *testing.T, a *authority) city {
 	dialer := &net.Dialer{Timeout: 5 * time.Second}
 	f.client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: a.pool()},
-		Dial: func(network, addr string) (net.Conn, error) {
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			f.mu.Lock()
 			address, known := f.reach[addr]
 			f.mu.Unlock()
 			if !known {
 				return nil, fmt.Errorf("%s is not in this test's fediverse", addr)
 			}
-			return dialer.Dial(network, address)
+			return dialer.DialContext(ctx, network, address)
 		},
 	}}
 	cert, _, _ := a.issue(t, "kamianske.test", "ukraine.test")

@@ -17,8 +17,8 @@ import (
 	"viche/actors"
 )
 
-// What a stranger may cost us: every answer is cut at maxBody bytes after
-// decompression, and a request with all its redirects ends at maxTime.
+// What a stranger may cost us: every answer is cut at maxBody bytes (or what
+// the options say) after decompression, and a request with all its redirects ends at maxTime.
 const (
 	maxBody      = 1 << 20
 	maxTime      = 30 * time.Second
@@ -43,6 +43,7 @@ type ClientOptions struct {
 	Scheme       string         // "https", or "http" for tests and the demo
 	AllowPrivate []netip.Prefix // reachable besides public addresses, at any port
 	UserAgent    string
+	MaxBody      int // bytes of one answer; 1 MB if zero
 
 	// Resolve answers instead of DNS, for names such as lviv.localhost. With
 	// ok false DNS is asked. The guard judges its answer like any other.
@@ -70,6 +71,9 @@ func NewClient(o ClientOptions) *Client {
 	}
 	if o.UserAgent == "" {
 		o.UserAgent = "Viche"
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = maxBody
 	}
 	c := &Client{options: o}
 	c.wire = &http.Transport{
@@ -257,24 +261,24 @@ func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp.Body = &cut{ReadCloser: resp.Body, left: maxBody}
+	resp.Body = &cut{ReadCloser: resp.Body, left: g.c.options.MaxBody, most: g.c.options.MaxBody}
 	return resp, nil
 }
 
 // cut fails instead of ending early: half a document must not pass for one.
 type cut struct {
 	io.ReadCloser
-	left int
+	left, most int
 }
 
 func (c *cut) Read(p []byte) (int, error) {
 	if c.left < 0 {
-		return 0, fmt.Errorf("%w: answer is over %d bytes", ErrRefused, maxBody)
+		return 0, fmt.Errorf("%w: answer is over %d bytes", ErrRefused, c.most)
 	}
 	n, err := c.ReadCloser.Read(p)
 	c.left -= n
 	if c.left < 0 {
-		return 0, fmt.Errorf("%w: answer is over %d bytes", ErrRefused, maxBody)
+		return 0, fmt.Errorf("%w: answer is over %d bytes", ErrRefused, c.most)
 	}
 	return n, err
 }

@@ -312,12 +312,12 @@ func (s pages) renderRequest(w http.ResponseWriter, r *http.Request, status int,
 		Errors: wrong, Two: s.SecondModerator, Reason: r.PostFormValue("reason"), Refusal: r.PostFormValue("refusal"),
 		Decidable: wish.State == "open" || wish.State == "second",
 	}
-	if view.Picker, err = s.newPicker(r, "/desk/verifications/"+strconv.FormatInt(id, 10), wish.Territory); err != nil {
+	words := s.site.Printer(r)
+	if view.Picker, err = s.newPicker(r, words.T("people.place"), "/desk/verifications/"+strconv.FormatInt(id, 10), wish.Territory); err != nil {
 		s.site.Error(w, r, err)
 		return
 	}
 	view.Request = s.requestView(r, wish, a)
-	words := s.site.Printer(r)
 	for _, kind := range identity.Documents {
 		view.Documents = append(view.Documents, web.Choice{
 			Value: kind, Label: words.T("people.document." + kind), Checked: r.PostFormValue("document") == kind,

@@ -103,6 +103,15 @@ func (s pages) log(ctx context.Context, r *http.Request, account int64) ([]logLi
 		if err := rows.Scan(&l.Provider, &document, &territory, &l.Moderator, &l.Second, &l.Reason, &outcome, &at); err != nil {
 			return nil, fmt.Errorf("read the log of verifications: %w", err)
 		}
+		for _, name := range []*string{&l.Moderator, &l.Second} {
+			switch *name {
+			case "":
+			case "operator":
+				*name = words.T("people.operator")
+			default:
+				*name = "@" + *name
+			}
+		}
 		l.At, l.Verified = store.Time(at), outcome == "verified"
 		l.Provider = words.T("people.provider." + l.Provider)
 		if document != "" {

@@ -107,6 +107,7 @@ type place struct{ Code, Label, Path, Href string }
 // picker finds a territory without a script: a form asks, links answer, and the
 // chosen one goes into the next form as a hidden field.
 type picker struct {
+	Title  string
 	Action string // the page it stands on
 	Query  string
 	Chosen place
@@ -114,12 +115,12 @@ type picker struct {
 	Asked  bool
 }
 
-func (s pages) newPicker(r *http.Request, action, chosen string) (picker, error) {
+func (s pages) newPicker(r *http.Request, title, action, chosen string) (picker, error) {
 	if err := s.Territories.Refresh(r.Context()); err != nil {
 		return picker{}, err
 	}
 	lang := s.site.Printer(r).Lang()
-	p := picker{Action: action, Query: r.URL.Query().Get("q")}
+	p := picker{Title: title, Action: action, Query: r.URL.Query().Get("q")}
 	if asked := r.FormValue("territory"); asked != "" {
 		chosen = asked
 	}
@@ -153,7 +154,7 @@ func (s pages) renderVerify(w http.ResponseWriter, r *http.Request, status int, 
 	ctx, v := r.Context(), web.ViewerOf(r)
 	view := verifyView{Note: r.PostFormValue("note"), Errors: wrong}
 	err := func() (err error) {
-		if view.Picker, err = s.newPicker(r, "/verify", s.Home); err != nil {
+		if view.Picker, err = s.newPicker(r, s.site.Printer(r).T("people.territory"), "/verify", s.Home); err != nil {
 			return err
 		}
 		a, err := accountBy(ctx, s.DB.Read(), "a.id = ?", v.AccountID)

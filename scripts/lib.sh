@@ -78,8 +78,8 @@ unpack() {
   touch "$dir/.complete"
 }
 
-# libraries DIR: the library path of a folder that unpack filled.
+# libraries DIR: the library path of a folder that unpack filled. Some packages
+# keep libraries one folder deeper than the loader looks.
 libraries() {
-  find "$1" -type d \( -path '*/usr/lib/*-linux-gnu*' -o -path '*/lib/*-linux-gnu*' \) -prune 2>/dev/null |
-    paste -sd: -
+  find "$1" -name 'lib*.so*' -path '*-linux-gnu*' -printf '%h\n' | LC_ALL=C sort -u | paste -sd: -
 }

@@ -1,0 +1,118 @@
+package city
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"viche/web"
+)
+
+// operations adds what an operator's tools ask for, and gives what measures
+// every request. No number here depends on
+// votes: turnout is a total too.
+func (c *City) operations(r chi.Router) (measured func(http.Handler) http.Handler) {
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("ok\n")) // the client went away
+	})
+	r.Get("/readyz", c.ready)
+	reg := prometheus.NewRegistry()
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viche_http_requests_total", Help: "Requests by method and status, ballots left out."}, []string{"method", "status"})
+	spent := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "viche_http_seconds", Help: "Time to answer, ballots left out.", Buckets: []float64{.001, .005, .02, .1, .5, 2, 10}})
+	reg.MustRegister(requests, spent)
+	for name, query := range map[string]string{
+		"viche_inbox_waiting":      "select count(*) from inbox where state = 'new'",
+		"viche_deliveries_waiting": "select count(*) from deliveries",
+		"viche_jobs_waiting":       "select count(*) from river_job where state in ('available', 'running', 'retryable')",
+	} {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: "Work that is yet to be done."}, func() float64 {
+			var n int
+			if err := c.DB.Read().NewRaw(query).Scan(context.Background(), &n); err != nil {
+				return -1
+			}
+			return float64(n)
+		}))
+	}
+	metrics := promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
+	r.Get("/metrics", func(w http.ResponseWriter, r *http.Request) {
+		if !c.mayScrape(r) {
+			http.NotFound(w, r)
+			return
+		}
+		metrics.ServeHTTP(w, r)
+	})
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if web.Ballot(r.URL.Path) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			began := time.Now()
+			s := &status{ResponseWriter: w, code: http.StatusOK}
+			next.ServeHTTP(s, r)
+			requests.WithLabelValues(method(r.Method), strconv.Itoa(s.code)).Inc()
+			spent.Observe(time.Since(began).Seconds())
+		})
+	}
+}
+
+// ready answers 200 when the database answers, and tells what is not well.
+func (c *City) ready(w http.ResponseWriter, r *http.Request) {
+	report := map[string]any{"ready": true, "role": c.Config.Role}
+	code := http.StatusOK
+	if err := c.DB.Ping(r.Context()); err != nil {
+		report["ready"], report["database"] = false, "does not answer"
+		code = http.StatusServiceUnavailable
+	}
+	if off := time.Duration(c.clockOff.Load()); off.Abs() > clockTolerance {
+		report["clock"] = "off by " + off.Round(time.Second).String()
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(report) // the client went away
+}
+
+// mayScrape lets this machine, or whoever has the token, read the metrics. A
+// request that came through a proxy is not from this machine.
+func (c *City) mayScrape(r *http.Request) bool {
+	if t := c.Config.MetricsToken; t != "" && r.Header.Get("Authorization") == "Bearer "+t {
+		return true
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
+		return false
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+type status struct {
+	http.ResponseWriter
+	code int
+}
+
+func (s *status) WriteHeader(code int) {
+	s.code = code
+	s.ResponseWriter.WriteHeader(code)
+}
+
+func (s *status) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// method keeps strangers from filling the metrics with words of their own.
+func method(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete:
+		return m
+	}
+	return "other"
+}

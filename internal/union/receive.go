@@ -3,6 +3,7 @@ package union
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,21 +33,19 @@ func Concerns(raw []byte) bool {
 	return false
 }
 
-// unwrap gives the signed object of an activity, and its bytes.
+// unwrap gives the signed object of an activity, and its bytes. Nothing of the
+// envelope around it counts.
 func unwrap(raw []byte) (signed, []byte, error) {
-	s, err := read(raw)
-	if err != nil {
-		return signed{}, nil, err
+	var kind string
+	if err := json.Unmarshal(rawMember(raw, "type"), &kind); err != nil {
+		return signed{}, nil, fault("form", "an activity has one type")
 	}
-	switch s.text("type") {
+	switch kind {
 	case "Create", "Update", "Offer":
-		inner := rawMember(raw, "object")
-		if s, err = read(inner); err != nil {
-			return signed{}, nil, err
-		}
-		return s, inner, nil
+		raw = rawMember(raw, "object")
 	}
-	return s, raw, nil
+	s, err := read(raw)
+	return s, raw, err
 }
 
 // memoed is what Need fetched, until Do takes it.
@@ -141,6 +140,10 @@ func (u *Union) Prefetch(ctx context.Context, raw []byte) (map[string][]byte, er
 			}
 		}
 		if result := s.ref("result"); result != "" {
+			var have int
+			if err := q.Row(ctx, []any{&have}, "select count(*) from union_results where poll = ? and uri = ?", known.PollID, result); err != nil || have > 0 {
+				return got, err
+			}
 			if err := fetch(result); err != nil {
 				return nil, fmt.Errorf("fetch result: %w", err)
 			}

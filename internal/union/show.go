@@ -309,10 +309,6 @@ func (u *Union) receiveResult(ctx context.Context, tx *store.Tx, raw []byte) err
 	if err := u.storeResult(ctx, tx, p, raw, r.stage, r.version, r.at, "", nil, int(own)); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "update union_polls set settled = ?, next_try = ? where poll = ?",
-		bit(r.stage == Final), store.Millis(tx.Now.Add(u.RenewEvery)), p.PollID); err != nil {
-		return err
-	}
 	return u.tell(ctx, tx, p)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"viche/internal/store"
 )
@@ -56,6 +57,10 @@ const resends = 200
 // resendInvitations sends invitations that were not accepted, and early closes
 // to cities whose final statement has not come.
 func (u *Union) resendInvitations(ctx context.Context) error {
+	due, err := u.ids(ctx, "select poll from invitations where due > 0 and due <= ? limit 1", store.Millis(u.DB.Now()))
+	if err != nil || len(due) == 0 {
+		return err
+	}
 	return u.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		rows, err := tx.Query(ctx, `
 			select i.poll, i.member, i.tries, i.register, i.raw, p.early, p.ends, p.due
@@ -109,6 +114,10 @@ func (u *Union) resendInvitations(ctx context.Context) error {
 // resendStatements sends this city's statements that the coordinator has not
 // answered. An interim one is not sent again once there is a newer one.
 func (u *Union) resendStatements(ctx context.Context) error {
+	due, err := u.ids(ctx, "select poll from statements where state = 'waiting' and due > 0 and due <= ? and author = ? limit 1", store.Millis(u.DB.Now()), u.Actor())
+	if err != nil || len(due) == 0 {
+		return err
+	}
 	return u.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		rows, err := tx.Query(ctx, `
 			select poll, sequence, tries, raw, stage = 'interim' and sequence < (select max(sequence) from statements n where n.poll = s.poll and n.author = s.author)
@@ -159,7 +168,12 @@ func (u *Union) resendStatements(ctx context.Context) error {
 	})
 }
 
-// askForResults looks at closed polls whose final result has not come.
+// corrected is how long after the last day a city goes on asking whether a
+// result was corrected.
+const corrected = 60 * 24 * time.Hour
+
+// askForResults looks at closed polls for a result that did not come, or one
+// newer than the last: soon at first, then ever less often.
 func (u *Union) askForResults(ctx context.Context) error {
 	if u.Fetch == nil {
 		return nil
@@ -173,7 +187,13 @@ func (u *Union) askForResults(ctx context.Context) error {
 	var errs []error
 	for _, uri := range polls {
 		if err := u.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-			_, err := tx.Exec(ctx, "update union_polls set next_try = ? where uri = ?", store.Millis(tx.Now.Add(u.RenewEvery)), uri)
+			p, err := u.load(ctx, tx.Bound, uri)
+			if err != nil {
+				return err
+			}
+			next := tx.Now.Add(max(u.RenewEvery, tx.Now.Sub(p.close)/8))
+			_, err = tx.Exec(ctx, "update union_polls set next_try = ?, settled = ? where uri = ?",
+				store.Millis(next), bit(tx.Now.After(p.TalliesDue.Add(corrected))), uri)
 			return err
 		}); err != nil {
 			return err

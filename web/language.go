@@ -25,6 +25,10 @@ func (s *Site) speaking(next http.Handler) http.Handler {
 	})
 }
 
+// LanguageOf is the language settled for this request, for handlers that have
+// no site at hand.
+func LanguageOf(r *http.Request) string { return visitOf(r).lang }
+
 func asked(r *http.Request) string {
 	if lang := r.URL.Query().Get("lang"); slices.Contains(locale.Languages, lang) {
 		return lang

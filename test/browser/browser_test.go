@@ -20,6 +20,7 @@ type site struct {
 	Poll   string            // the poll's page
 	People []person          // two verified residents who have not voted
 	Hidden []string          // numbers as pages write them, for voters only
+	Looks  int               // of narrow and wide, light and dark; 0 is all four
 }
 
 type person struct {
@@ -60,10 +61,14 @@ func walk(t *testing.T, name string, s site) report {
 	if err := os.RemoveAll(out); err != nil {
 		t.Fatal(err)
 	}
-	settings, err := json.Marshal(map[string]any{
+	journey := map[string]any{
 		"chromium": chromium, "base": s.Base, "poll": s.Poll, "hosts": s.Hosts,
 		"people": s.People, "hidden": s.Hidden, "out": out,
-	})
+	}
+	if s.Looks > 0 {
+		journey["looks"] = s.Looks
+	}
+	settings, err := json.Marshal(journey)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,6 +58,7 @@ func startFake(t *testing.T, faulty bool) site {
 		Hosts:  map[string]string{"kamianske.test:80": address},
 		People: []person{{"olena@example.org", "зелений"}, {"petro@example.org", "жовтий"}},
 		Hidden: []string{"1 234"},
+		Looks:  1,
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 
 // Levels of assurance, each holding for what the smaller ones do.
 const (
-	Attested  = 1 // somebody answers for the person by name: the operator
-	Document  = 2 // a moderator saw the person and the document
+	Attested  = 1 // somebody else vouches for the person
+	Document  = 2 // a moderator saw the person and the document, or the operator answers for it
 	Qualified = 3 // a qualified electronic signature or a bank
 )
 
@@ -69,7 +69,8 @@ func (p InPerson) Prove(context.Context) (Proof, error) {
 }
 
 // Operator is the provider of an operator who answers for an account without
-// a personal code; the account itself stands for the person.
+// a personal code, as a moderator answers for a document seen; the account
+// itself stands for the person, and the public log says who answered.
 type Operator struct{ Account int64 }
 
 // Name is how the log calls this provider.
@@ -77,7 +78,7 @@ func (Operator) Name() string { return "operator" }
 
 // Prove never fails.
 func (o Operator) Prove(context.Context) (Proof, error) {
-	return Proof{Code: "operator:v1:" + strconv.FormatInt(o.Account, 10), Level: Attested}, nil
+	return Proof{Code: "operator:v1:" + strconv.FormatInt(o.Account, 10), Level: Document}, nil
 }
 
 // Key hashes what was proved.

@@ -57,6 +57,7 @@ type City struct {
 	self     actors.Actor
 	modules  []modules.Module
 	handler  http.Handler
+	stop     context.CancelFunc
 	clockOff atomic.Int64 // nanoseconds between our clock and the coordinator's
 }
 
@@ -94,6 +95,9 @@ func Open(ctx context.Context, cfg Config) (_ *City, err error) {
 
 // Close stops the jobs and closes the database.
 func (c *City) Close() error {
+	if c.stop != nil {
+		c.stop()
+	}
 	if c.DB == nil {
 		return nil
 	}
@@ -102,6 +106,9 @@ func (c *City) Close() error {
 
 // Start begins the background work; Close ends it.
 func (c *City) Start(ctx context.Context) error {
+	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
+	c.stop = stop
+	go c.Territories.Watch(watch, time.Minute, c.Log) // an import beside us takes effect
 	workers := river.NewWorkers()
 	c.Federation.Workers(workers)
 	for _, m := range c.modules {

@@ -129,7 +129,7 @@ func (c *Config) suppose(given map[string]bool) {
 			c.Host = "localhost:" + port
 		}
 	}
-	if !given["VICHE_SCHEME"] && !laptop(c.Host) {
+	if !given["VICHE_SCHEME"] && badHost(c.Host) == "" && !laptop(c.Host) {
 		c.Scheme = "https"
 	}
 	if !given["VICHE_TERRITORY"] {

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -200,7 +201,7 @@ func (db *DB) openSQLite(ctx context.Context, path string, o Options) error {
 		return fmt.Errorf("database folder: %w", err)
 	}
 	db.path = path
-	w, err := sql.Open("sqlite", "file:"+path+"?"+pragmas+"&_txlock=immediate")
+	w, err := sql.Open("sqlite", "file:"+escaped(path)+"?"+pragmas+"&_txlock=immediate")
 	if err != nil {
 		return fmt.Errorf("database %s: %w", path, err)
 	}
@@ -211,7 +212,7 @@ func (db *DB) openSQLite(ctx context.Context, path string, o Options) error {
 		return fmt.Errorf("database %s cannot be read (is it damaged, or another program's file?): %w", path, Kind(err))
 	}
 	_ = os.Chmod(path, 0o600) // best effort: some file systems know no modes
-	r, err := sql.Open("sqlite", "file:"+path+"?"+pragmas+"&_pragma=query_only(1)")
+	r, err := sql.Open("sqlite", "file:"+escaped(path)+"?"+pragmas+"&_pragma=query_only(1)")
 	if err != nil {
 		return fmt.Errorf("database %s: %w", path, err)
 	}
@@ -226,6 +227,9 @@ func (db *DB) openSQLite(ctx context.Context, path string, o Options) error {
 	go gw.run()
 	return db.openInserter()
 }
+
+// escaped makes a path fit for a file: address, where "?" and "#" mean more.
+func escaped(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 
 // groupWriter is SQLite's one writer. Changes that wait at the same moment share
 // one transaction and so one fsync, each inside a savepoint of its own: a change

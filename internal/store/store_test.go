@@ -203,3 +203,12 @@ func TestIDsRise(t *testing.T) {
 		last = id
 	}
 }
+
+func TestPathsMayHoldAnySign(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "віче #1 100%?.db")
+	storetest.Open(t, "sqlite:"+path, store.Options{})
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the database lies elsewhere: %v", err)
+	}
+}

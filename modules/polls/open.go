@@ -216,7 +216,7 @@ func (p *Polls) insert(ctx context.Context, tx *store.Tx, poll *Poll) error {
 		within = func(string) bool { return false } // residents vote at home
 	}
 	var err error
-	if poll.Register, err = p.Box.Open(ctx, tx, poll.Box(), p.Entitled(ctx, tx, within, poll.Level, tx.Now)); err != nil {
+	if poll.Register, err = p.Box.Open(ctx, tx, poll.Box(), p.Entitled(ctx, tx, within, poll.Level, poll.OpensAt)); err != nil {
 		return err
 	}
 	r, err := toRow(poll)

@@ -13,11 +13,6 @@ demo: build ## three cities and the coordinator in one process, on http://kamian
 	./bin/viche demo
 
 run: build ## one empty city on SQLite, on http://localhost:8420
-	@mkdir -p data
-	VICHE_HOST=$${VICHE_HOST:-localhost:8420} VICHE_SCHEME=$${VICHE_SCHEME:-http} \
-	VICHE_LISTEN=$${VICHE_LISTEN:-127.0.0.1:8420} VICHE_DATA=$${VICHE_DATA:-data} \
-	VICHE_DATABASE=$${VICHE_DATABASE:-sqlite:data/viche.db} \
-	VICHE_TERRITORY=$${VICHE_TERRITORY:-UA12040150010056523} VICHE_TLS=off \
 	./bin/viche serve
 
 test: ## everything that CI runs: both databases, servers of another make, a browser

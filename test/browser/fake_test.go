@@ -74,7 +74,7 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(fakeStyle))
 	case "/favicon.ico", "/logo.png":
 		w.WriteHeader(http.StatusNoContent)
-	case "/signin":
+	case "/sign-in":
 		if r.Method == http.MethodPost {
 			http.SetCookie(w, &http.Cookie{Name: "who", Value: r.FormValue("email"), Path: "/"})
 			http.Redirect(w, r, "/", http.StatusSeeOther)

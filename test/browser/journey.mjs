@@ -29,7 +29,7 @@ const words = {
   counted: /голос враховано/,
   changed: /Новий голос враховано/,
 };
-const paths = { signIn: "/signin" };
+const paths = { signIn: "/sign-in" };
 
 const axeTags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const leastTarget = 44;

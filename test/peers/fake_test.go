@@ -38,6 +38,7 @@ const (
 // actors, one poll, everything in memory.
 type fake struct {
 	t       *testing.T
+	with    trust
 	server  *httptest.Server
 	client  *http.Client
 	keys    map[string]*rsa.PrivateKey // by actor id
@@ -56,14 +57,16 @@ type letter struct {
 	body        any
 }
 
-func startFake(t *testing.T, a *authority) city {
+func startFake(t *testing.T) city {
 	t.Helper()
+	a := newAuthority(t)
+	_, peerCert, peerKey := a.issue(t, fedifyHost)
 	_, proofs, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := &fake{
-		t: t, proofs: proofs, keys: map[string]*rsa.PrivateKey{},
+		t: t, with: trust{a.file(), peerCert, peerKey}, proofs: proofs, keys: map[string]*rsa.PrivateKey{},
 		reach: map[string]string{}, readers: map[string]string{}, guests: map[string]int{},
 	}
 	for _, id := range []string{fakeGroup, fakeActor} {
@@ -91,6 +94,8 @@ func startFake(t *testing.T, a *authority) city {
 	t.Cleanup(f.server.Close)
 	return f
 }
+
+func (f *fake) Trust() trust { return f.with }
 
 func (f *fake) Hosts() map[string]string {
 	address := f.server.Listener.Addr().String()
@@ -125,7 +130,7 @@ func (f *fake) OpenPoll(title string, options []string) string {
 }
 
 func (f *fake) ClosePoll(string) {
-	verified := f.Verified(fakePoll)
+	verified, _ := f.Counts(fakePoll)
 	voters := 0
 	for _, n := range verified {
 		voters += n
@@ -141,14 +146,12 @@ func (f *fake) ClosePoll(string) {
 	})
 }
 
-func (f *fake) Guests(string) map[string]int {
+func (f *fake) ResidentsVote(string) {}
+
+func (f *fake) Counts(string) (verified, guests map[string]int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return maps.Clone(f.guests)
-}
-
-func (f *fake) Verified(string) map[string]int {
-	return map[string]int{"Так": 12, "Важко відповісти": 3}
+	return map[string]int{"Так": 12, "Важко відповісти": 3}, maps.Clone(f.guests)
 }
 
 func (f *fake) Settle() {

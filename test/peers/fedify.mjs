@@ -221,7 +221,7 @@ const commands = {
     }, seconds);
   },
 
-  async fetch({ id }) {
+  async fetch({ poll: id }) {
     const question = await find(id, Question);
     const { document: raw } = await ctx.documentLoader(id);
     return { poll: await poll(question), raw };

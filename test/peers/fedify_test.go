@@ -29,18 +29,17 @@ const fedifyHost = "fedify.test"
 
 // startFedify runs the peer until the test ends. It reaches only the hosts of
 // the map, "kamianske.test:443" to "127.0.0.1:port".
-func startFedify(t *testing.T, a *authority, hosts map[string]string) *fedify {
+func startFedify(t *testing.T, with trust, hosts map[string]string) *fedify {
 	t.Helper()
-	_, cert, key := a.issue(t, fedifyHost)
 	settings, err := json.Marshal(map[string]any{
-		"host": fedifyHost, "cert": cert, "key": key, "hosts": hosts, "log": os.Getenv("VICHE_PEER_LOG"),
+		"host": fedifyHost, "cert": with.cert, "key": with.key, "hosts": hosts, "log": os.Getenv("VICHE_PEER_LOG"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	node := exec.Command("node", "fedify.mjs", string(settings))
-	node.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+a.file())
+	node.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+with.authority)
 	node.Stderr = testWriter{t}
 	in, err := node.StdinPipe()
 	if err != nil {

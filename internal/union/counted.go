@@ -2,6 +2,7 @@ package union
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,28 +106,42 @@ func (u *Union) receiveStatement(ctx context.Context, tx *store.Tx, raw []byte) 
 
 // remember reads what came before from the statement's author.
 func (u *Union) remember(ctx context.Context, tx *store.Tx, poll string, t *statement) (m memory, answer []byte, err error) {
-	if m.register, err = u.registerOf(ctx, tx, poll, t.author); err != nil {
-		return m, nil, err
-	}
+	m.register = -1
 	rows, err := tx.Query(ctx, `
-		select sequence, uri, digest, stage, answer
-		from statements
-		where poll = ? and author = ? and (sequence = ? or sequence = (select max(sequence) from statements where poll = ? and author = ?))
-		order by sequence`, poll, t.author, t.sequence, poll, t.author)
+		select i.register, s.sequence, s.uri, s.digest, s.stage, s.numbers, s.answer
+		from invitations i left join statements s on s.poll = i.poll and s.author = i.member
+		where i.poll = ? and i.member = ?
+		order by case when s.sequence = ? then 0 else 1 end, s.sequence desc limit 2`, poll, t.author, t.sequence)
 	if err != nil {
 		return m, nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		k := &kept{}
+		var register int
+		var sequence sql.NullInt64
+		var uri, digest, stage, numbers sql.NullString
 		var a []byte
-		if err := rows.Scan(&k.sequence, &k.uri, &k.digest, &k.stage, &a); err != nil {
+		if err := rows.Scan(&register, &sequence, &uri, &digest, &stage, &numbers, &a); err != nil {
 			return m, nil, err
 		}
+		m.register = max(m.register, register)
+		if !sequence.Valid {
+			continue
+		}
+		k := &kept{uri.String, digest.String, stage.String, int(sequence.Int64)}
 		if k.sequence == t.sequence {
 			m.same, answer = k, a
 		}
-		m.newest = k
+		if m.newest == nil || k.sequence > m.newest.sequence {
+			m.newest = k
+		}
+		if m.register < 0 { // no acceptance at hand: as in the statements before
+			var n ballot.Numbers
+			if err := json.Unmarshal([]byte(numbers.String), &n); err != nil {
+				return m, nil, err
+			}
+			m.register = n.Register
+		}
 	}
 	return m, answer, rows.Err()
 }
@@ -143,7 +158,7 @@ func (u *Union) take(ctx context.Context, tx *store.Tx, p *row, t *statement, ra
 	if err := u.keep(ctx, tx, p, t, raw, receipt, "accepted", 0); err != nil {
 		return err
 	}
-	if t.stage != Interim {
+	if t.stage != Interim && p.early { // the close need not go again
 		if _, err := tx.Exec(ctx, "update invitations set due = 0 where poll = ? and member = ? and due <> 0 and register >= 0", p.PollID, t.author); err != nil {
 			return err
 		}
@@ -180,6 +195,11 @@ func (u *Union) keep(ctx context.Context, tx *store.Tx, p *row, t *statement, ra
 		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
 		p.PollID, t.author, t.sequence, t.uri, t.digest, t.stage, string(numbers), string(open), store.Millis(t.published), store.Millis(tx.Now),
 		raw, answer, state, due)
+	if errors.Is(err, store.ErrExists) {
+		// Another process took one of this number at the same moment: looked at
+		// again, this one is either the same or an equivocation.
+		return fmt.Errorf("store statement: %w: %s", store.ErrUnavailable, t.uri)
+	}
 	if err != nil {
 		return fmt.Errorf("store statement: %w", err)
 	}

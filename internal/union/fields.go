@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,10 +22,12 @@ func fault(code, format string, args ...any) error {
 // into a struct would also take "Ballots" for "ballots".
 type fields map[string]any
 
-// signed is a document read strictly, with its members.
+// signed is a document read strictly, with its members but for the two that
+// hold most of its bytes: the contexts, and the proof, which package ap reads.
 type signed struct {
 	doc *ap.Document
 	fields
+	context, proofContext json.RawMessage
 }
 
 func read(raw []byte) (signed, error) {
@@ -32,13 +35,36 @@ func read(raw []byte) (signed, error) {
 	if err != nil {
 		return signed{}, err
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	var f map[string]any
-	if err := dec.Decode(&f); err != nil || f == nil {
+	var top map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &top); err != nil || top == nil {
 		return signed{}, fault("form", "not an object")
 	}
-	return signed{doc, f}, nil
+	s := signed{doc: doc, fields: make(fields, len(top)), context: top["@context"]}
+	for name, value := range top {
+		switch name {
+		case "@context":
+			continue
+		case "proof":
+			s.fields[name] = true // it is there
+			var proof map[string]json.RawMessage
+			if json.Unmarshal(value, &proof) == nil {
+				s.proofContext = proof["@context"]
+			}
+			continue
+		}
+		if s.fields[name], err = decode(value); err != nil {
+			return signed{}, fault("form", "%v", err)
+		}
+	}
+	return s, nil
+}
+
+// decode reads a value, numbers as they were written.
+func decode(raw []byte) (v any, err error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	err = dec.Decode(&v)
+	return v, err
 }
 
 // text gives a member that is a text, or "".
@@ -166,22 +192,37 @@ func hostOf(uri string) string {
 	return u.Host
 }
 
+// ownContext is our @context in the form in which we sign it.
+var ownContext, _ = json.Marshal(ap.Context) // strings and maps of them: it cannot fail
+
 // contextHolds is the rule on contexts alone, which comes before the key in
 // the order of checks, where package ap looks at both at once.
 func (s signed) contextHolds() bool {
-	own, _ := s.fields["@context"].([]any)
-	if len(own) < 2 || own[0] != ap.ActivityStreams || own[1] != ap.DataIntegrity {
+	if bytes.Equal(s.context, ownContext) && (s.proofContext == nil || bytes.Equal(s.proofContext, ownContext)) {
+		return true // as every instance of this program writes it
+	}
+	var own []json.RawMessage
+	if json.Unmarshal(s.context, &own) != nil || len(own) < 2 {
 		return false
 	}
-	theirs, there := s.object("proof")["@context"]
-	if !there {
+	for i, want := range []string{ap.ActivityStreams, ap.DataIntegrity} {
+		var got string
+		if json.Unmarshal(own[i], &got) != nil || got != want {
+			return false
+		}
+	}
+	if s.proofContext == nil {
 		return true
 	}
-	prefix, isList := theirs.([]any)
-	if !isList {
-		prefix = []any{theirs}
+	var prefix []json.RawMessage
+	if json.Unmarshal(s.proofContext, &prefix) != nil {
+		prefix = []json.RawMessage{s.proofContext}
 	}
-	return len(prefix) > 0 && len(prefix) <= len(own) && reflect.DeepEqual(prefix, own[:len(prefix)])
+	return len(prefix) > 0 && len(prefix) <= len(own) && slices.EqualFunc(prefix, own[:len(prefix)], func(a, b json.RawMessage) bool {
+		x, err := decode(a)
+		y, err2 := decode(b)
+		return err == nil && err2 == nil && reflect.DeepEqual(x, y)
+	})
 }
 
 // rawItems gives the items of a list as the bytes that they were.

@@ -18,34 +18,37 @@ import (
 // Concerns tells whether an activity is the union's to answer: one of our
 // signed objects, bare or inside a Create, Update or Offer.
 func Concerns(raw []byte) bool {
-	s, _, err := unwrap(raw)
+	kind, object, err := unwrap(raw)
 	if err != nil {
 		return false
 	}
-	switch s.text("type") {
+	has := func(name string) bool { return rawMember(object, name) != nil }
+	switch kind {
 	case "Invite", "Accept", "Reject":
-		return s.ref("poll") != "" && s.has("proof")
+		return has("poll") && has("proof")
 	case "Tally", "PollResult", "EarlyClose", "Equivocation":
 		return true
 	case "Question", "Article":
-		return s.has("pollId") && s.has("trustList") && s.has("proof")
+		return has("pollId") && has("trustList") && has("proof")
 	}
 	return false
 }
 
-// unwrap gives the signed object of an activity, and its bytes. Nothing of the
-// envelope around it counts.
-func unwrap(raw []byte) (signed, []byte, error) {
-	var kind string
-	if err := json.Unmarshal(rawMember(raw, "type"), &kind); err != nil {
-		return signed{}, nil, fault("form", "an activity has one type")
+// unwrap gives the type of the signed object of an activity, and its bytes.
+// Nothing of the envelope around it counts.
+func unwrap(raw []byte) (kind string, object []byte, err error) {
+	for range 2 {
+		if err := json.Unmarshal(rawMember(raw, "type"), &kind); err != nil {
+			return "", nil, fault("form", "an activity has one type")
+		}
+		switch kind {
+		case "Create", "Update", "Offer":
+			raw = rawMember(raw, "object")
+		default:
+			return kind, raw, nil
+		}
 	}
-	switch kind {
-	case "Create", "Update", "Offer":
-		raw = rawMember(raw, "object")
-	}
-	s, err := read(raw)
-	return s, raw, err
+	return "", nil, fault("form", "an activity of an activity of an activity")
 }
 
 // memoed is what Need fetched, until Do takes it.
@@ -94,12 +97,16 @@ func memoKey(raw []byte) string {
 // poll of an invitation with the trust lists up to it, the result of a closed
 // poll. Call it outside of a transaction.
 func (u *Union) Prefetch(ctx context.Context, raw []byte) (map[string][]byte, error) {
-	s, _, err := unwrap(raw)
+	if u.Coordinator || u.Fetch == nil {
+		return nil, nil
+	}
+	kind, object, err := unwrap(raw)
 	if err != nil {
 		return nil, refuse(err)
 	}
-	if u.Coordinator || u.Fetch == nil {
-		return nil, nil
+	s, err := read(object)
+	if err != nil {
+		return nil, refuse(err)
 	}
 	got := map[string][]byte{}
 	fetch := func(uri string) error {
@@ -113,7 +120,7 @@ func (u *Union) Prefetch(ctx context.Context, raw []byte) (map[string][]byte, er
 		return err
 	}
 	q := u.DB.ReadBound()
-	switch s.text("type") {
+	switch kind {
 	case "Invite":
 		known, err := u.find(ctx, q, s.ref("poll"))
 		if err != nil || known != nil {
@@ -240,14 +247,13 @@ func (u *Union) absorb(ctx context.Context, tx *store.Tx, got map[string][]byte)
 // an error of kind store.ErrInvalid with the ap.Fault inside; a coordinator
 // answers a faulty statement of a member with a Reject and returns nil.
 func (u *Union) Receive(ctx context.Context, tx *store.Tx, raw []byte, got map[string][]byte) error {
-	s, inner, err := unwrap(raw)
+	kind, inner, err := unwrap(raw)
 	if err != nil {
 		return refuse(err)
 	}
 	if u.CoordinatorActor == "" {
 		return store.ErrIgnored
 	}
-	kind := s.text("type")
 	if u.Coordinator {
 		switch kind {
 		case "Tally":
@@ -261,7 +267,7 @@ func (u *Union) Receive(ctx context.Context, tx *store.Tx, raw []byte, got map[s
 	case "Invite":
 		err = u.receiveInvitation(ctx, tx, inner, got)
 	case "Accept", "Reject":
-		err = u.receiveReceipt(ctx, tx, s, inner)
+		err = u.receiveReceipt(ctx, tx, inner)
 	case "EarlyClose":
 		err = u.receiveClose(ctx, tx, inner)
 	case "PollResult":
@@ -405,10 +411,9 @@ func (u *Union) receiveAcceptance(ctx context.Context, tx *store.Tx, raw []byte)
 }
 
 // registerOf is the accepted size of a city's register, else that of its
-// statements, else -1. It holds the city's place in the poll until the end of
-// the transaction, so that two of its statements are looked at in turn.
+// statements, else -1.
 func (u *Union) registerOf(ctx context.Context, tx *store.Tx, poll, member string) (register int, err error) {
-	err = tx.Row(ctx, []any{&register}, "update invitations set tries = tries where poll = ? and member = ? returning register", poll, member)
+	err = tx.Row(ctx, []any{&register}, "select register from invitations where poll = ? and member = ?", poll, member)
 	if errors.Is(err, store.ErrNotFound) {
 		return -1, nil
 	}
@@ -454,7 +459,11 @@ func (u *Union) receiveClose(ctx context.Context, tx *store.Tx, raw []byte) erro
 }
 
 // receiveReceipt is the coordinator's answer to a statement of ours.
-func (u *Union) receiveReceipt(ctx context.Context, tx *store.Tx, s signed, raw []byte) error {
+func (u *Union) receiveReceipt(ctx context.Context, tx *store.Tx, raw []byte) error {
+	s, err := read(raw)
+	if err != nil {
+		return err
+	}
 	p, err := u.find(ctx, tx.Bound, s.ref("poll"))
 	if err != nil {
 		return err

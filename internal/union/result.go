@@ -457,21 +457,23 @@ func (u *Union) publishDraft(ctx context.Context, tx *store.Tx, p *row, g *gathe
 	if err := u.storeResult(ctx, tx, p, raw, stage, version, at, content, d.notes, 0); err != nil {
 		return err
 	}
-	for _, actor := range sorted(d.used) {
-		if _, err := tx.Exec(ctx, "insert into counted_statements (poll, version, author, sequence, line) values (?, ?, ?, ?, ?)",
-			p.PollID, version, actor, d.used[actor].sequence, d.lined[actor]); err != nil {
+	for some := range slices.Chunk(sorted(d.used), 100) {
+		insert, args := "insert into counted_statements (poll, version, author, sequence, line) values ", []any{}
+		for i, actor := range some {
+			if i > 0 {
+				insert += ", "
+			}
+			insert += "(?, ?, ?, ?, ?)"
+			args = append(args, p.PollID, version, actor, d.used[actor].sequence, d.lined[actor])
+		}
+		if _, err := tx.Exec(ctx, insert, args...); err != nil {
 			return fmt.Errorf("store result: %w", err)
 		}
 	}
 	if err := u.settle(ctx, tx, p, settled); err != nil {
 		return err
 	}
-	r, err := readResult(raw)
-	if err != nil {
-		return fmt.Errorf("result: %w", err)
-	}
-	r.numbers = d.whole
-	closed, err := u.closedPoll(p, r, at)
+	closed, err := u.closedPoll(p, &published{uri: obj["id"].(string), numbers: d.whole}, at)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,8 @@ const (
 	OwnDiffers
 )
 
-// ResultView is a result for whoever shows it. Whether somebody may see it is
+// ResultView is a result for whoever shows it; it is shared, so nobody changes
+// it. Whether somebody may see it is
 // the caller's question: an interim one is for those who voted.
 type ResultView struct {
 	PollID, URI, Stage string
@@ -105,28 +106,60 @@ func (u *Union) ResultOf(ctx context.Context, pollID string) (ResultView, bool, 
 }
 
 func (u *Union) resultOf(ctx context.Context, q store.Bound, p *row) (ResultView, bool, error) {
-	var raw []byte
 	var notes string
+	var version int
+	var at int64
 	v := ResultView{PollID: p.PollID, ClosedAt: p.close, TooFew: p.hindered == "few"}
-	err := q.Row(ctx, []any{&raw, &notes, &v.Own}, "select raw, notes, own from union_results where poll = ? order by version desc limit 1", p.PollID)
+	err := q.Row(ctx, []any{&version, &at, &notes, &v.Own}, "select version, stored, notes, own from union_results where poll = ? order by version desc limit 1", p.PollID)
 	if errors.Is(err, store.ErrNotFound) {
 		return v, v.TooFew, nil
 	}
 	if err != nil {
 		return v, false, err
 	}
-	r, err := p.readStored(raw)
+	r, err := u.readVersion(ctx, q, p, version, at)
 	if err != nil {
 		return v, false, err
 	}
 	if err := json.Unmarshal([]byte(notes), &v.Notes); err != nil {
 		return v, false, fmt.Errorf("notes of %s: %w", r.uri, err)
 	}
-	v.URI, v.Stage, v.Version, v.At, v.Raw = r.uri, r.stage, r.version, r.at, raw
+	v.URI, v.Stage, v.Version, v.At, v.Raw = r.uri, r.stage, r.version, r.at, r.signed.doc.Raw()
 	v.Verified, v.Open, v.OpenAtCoordinator = r.numbers, r.open, r.openHere
 	v.Members, v.Lines, v.Missing, v.Excluded = r.shares, r.lines, r.missing, r.excluded
 	v.Outstanding, v.Reason = r.outstanding, r.reason
 	return v, true, nil
+}
+
+// manyResults bounds how many results are kept in memory as read.
+const manyResults = 32
+
+// readVersion reads one result. That of the whole country takes tens of
+// milliseconds to read, so it is kept: under its number and the moment when it
+// was stored, which a later one of that number would not share.
+func (u *Union) readVersion(ctx context.Context, q store.Bound, p *row, version int, at int64) (*published, error) {
+	key := fmt.Sprint(p.PollID, " ", version, " ", at)
+	u.mu.Lock()
+	r := u.results[key]
+	u.mu.Unlock()
+	if r != nil {
+		return r, nil
+	}
+	var raw []byte
+	if err := q.Row(ctx, []any{&raw}, "select raw from union_results where poll = ? and version = ?", p.PollID, version); err != nil {
+		return nil, err
+	}
+	r, err := p.readStored(raw)
+	if err != nil {
+		return nil, err
+	}
+	u.mu.Lock()
+	if len(u.results) >= manyResults {
+		clear(u.results)
+	}
+	u.results[key] = r
+	u.mu.Unlock()
+	return r, nil
 }
 
 // PollRaw gives the poll as it was signed last: open, or closed with counts.

@@ -81,11 +81,14 @@ type Options struct {
 type Union struct {
 	Options
 	pinned ed25519.PublicKey
+	key    ed25519.PrivateKey
+	keyID  string
 
-	mu    sync.Mutex
-	chain *chain           // as last read; never changed, only replaced
-	polls map[string]*Poll // by URI and core digest
-	memo  map[string]memoed
+	mu      sync.Mutex
+	chain   *chain           // as last read; never changed, only replaced
+	polls   map[string]*Poll // by URI and core digest
+	memo    map[string]memoed
+	results map[string]*published // see readVersion
 }
 
 // New makes an instance's part in the union.
@@ -107,7 +110,7 @@ func New(o Options) (*Union, error) {
 	if o.Step == 0 {
 		o.Step = 25
 	}
-	u := &Union{Options: o, polls: map[string]*Poll{}, memo: map[string]memoed{}}
+	u := &Union{Options: o, polls: map[string]*Poll{}, memo: map[string]memoed{}, results: map[string]*published{}}
 	if o.CoordinatorKey != "" {
 		key, err := ap.DecodeMultikey(o.CoordinatorKey)
 		if err != nil {
@@ -118,6 +121,8 @@ func New(o Options) (*Union, error) {
 	if o.Coordinator {
 		u.CoordinatorActor = u.Actor()
 	}
+	name, key := o.Keys.Tally()
+	u.key, u.keyID = key, u.Actor()+"#"+name
 	return u, nil
 }
 
@@ -126,20 +131,13 @@ func (u *Union) Actor() string { return u.Base + "/actor" }
 
 // KeyID is the id of the key that this instance signs statements or, as the
 // coordinator, everything with.
-func (u *Union) KeyID() string {
-	name, _ := u.Keys.Tally()
-	return u.Actor() + "#" + name
-}
+func (u *Union) KeyID() string { return u.keyID }
 
 // Public is the public half of that key.
-func (u *Union) Public() ed25519.PublicKey {
-	_, key := u.Keys.Tally()
-	return key.Public().(ed25519.PublicKey)
-}
+func (u *Union) Public() ed25519.PublicKey { return u.key.Public().(ed25519.PublicKey) }
 
 func (u *Union) sign(obj map[string]any, at time.Time) ([]byte, error) {
-	_, key := u.Keys.Tally()
-	return ap.Sign(obj, key, u.KeyID(), at)
+	return ap.Sign(obj, u.key, u.keyID, at)
 }
 
 // refuse gives a fault the kind that stops a sender from trying again.
@@ -327,7 +325,7 @@ func restored(ctx context.Context, q store.Bound) (when string, err error) {
 
 // backoff is when something unanswered goes again.
 func (u *Union) backoff(now time.Time, tries int) int64 {
-	wait := u.ResendAfter << min(tries, 8)
+	wait := u.ResendAfter << min(tries, 5)
 	return store.Millis(now.Add(min(wait, 6*time.Hour)))
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"viche/internal/city"
 	"viche/modules/people"
@@ -36,6 +37,9 @@ func (r residentAdd) Run(ctx context.Context, w *world, all *commands) error {
 		if n.Name == "" {
 			n.Name = r.Handle
 		}
+		if err := checkPlace(c, r.Territory); err != nil {
+			return err
+		}
 		added, err := c.People.AddResident(ctx, n)
 		if err != nil {
 			return err
@@ -55,10 +59,28 @@ func (r residentVerify) Run(ctx context.Context, w *world, all *commands) error 
 		if r.Territory == "" {
 			r.Territory = c.Config.Territory
 		}
+		if err := checkPlace(c, r.Territory); err != nil {
+			return err
+		}
 		if err := c.People.VerifyByOperator(ctx, r.Handle, r.Territory, r.Reason); err != nil {
 			return err
 		}
 		return all.Admin.tell(w, map[string]string{"handle": r.Handle, "territory": r.Territory},
 			"@%s is verified for %s (%s).", r.Handle, c.Territories.Label(r.Territory, "uk"), r.Territory)
 	})
+}
+
+// checkPlace says more of an unknown place than a page does, where people
+// choose from a list.
+func checkPlace(c *city.City, code string) error {
+	if code == "" {
+		return nil
+	}
+	if _, known := c.Territories.Get(code); !known {
+		return city.Fault{
+			Setting: "--territory", Problem: fmt.Sprintf("%q is not in the register of territories", code),
+			Accepted: fmt.Sprintf("the KATOTTG code of %s or of a unit within it", c.Territories.Label(c.Config.Territory, "uk")),
+		}
+	}
+	return nil
 }

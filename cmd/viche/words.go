@@ -29,13 +29,24 @@ func (w *world) lines(err error) []string {
 		}
 	})
 	if len(lines) == 0 {
-		lines = []string{strings.ReplaceAll(err.Error(), "\n", "; ")}
+		line := strings.ReplaceAll(err.Error(), "\n", "; ")
+		for _, kind := range []error{store.ErrExists, store.ErrInvalid} { // said already, in better words
+			line = strings.TrimSuffix(line, ": "+kind.Error())
+		}
+		lines = []string{line}
 	}
 	return lines
 }
 
-// sentence is what a person who filled in the same form would read.
+// sentence is what a person who filled in the same form would read; for what
+// no page asks, there are words of our own.
 func (w *world) sentence(e *store.FieldError) string {
+	switch e.Key {
+	case "actors.domain.invalid":
+		return "this is no host name; accepted: a name such as bad.example"
+	case "actors.domain.own":
+		return "this is the instance itself; accepted: the host of another server"
+	}
 	if w.words == nil {
 		return e.Key
 	}

@@ -144,7 +144,7 @@ func (c *City) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	if !c.Config.Migrate {
-		return nil
+		return c.checkSchema(ctx)
 	}
 	return c.DB.Migrate(ctx, migrations.FS)
 }
@@ -209,6 +209,12 @@ func (c *City) openTerritories(ctx context.Context) (err error) {
 	}
 	if c.Territories, err = territory.Open(ctx, c.DB); err != nil {
 		return err
+	}
+	if _, known := c.Territories.Get(c.Config.Territory); !known {
+		return Fault{
+			Setting: "VICHE_TERRITORY", Problem: fmt.Sprintf("%q is not in the register of territories", c.Config.Territory),
+			Accepted: "the KATOTTG code of an existing unit; `viche territories import FILE` loads the whole codifier",
+		}
 	}
 	if c.Config.Name == "" {
 		c.Config.Name = c.place(c.Config.Territory, "uk")

@@ -3,6 +3,7 @@ package ap
 import (
 	"crypto/ed25519"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -35,6 +36,58 @@ func (d *Document) Text(name string) string { return d.root.str(name) }
 
 // Has tells whether the top has a member of this name, whatever its value.
 func (d *Document) Has(name string) bool { return d.root.get(name) != nil }
+
+// Tree gives the members of the top, but for some, as encoding/json would with
+// UseNumber, without reading the document again. The caller may change it; it
+// is nil where the document is no object.
+func (d *Document) Tree(except ...string) map[string]any {
+	if d.root.kind != object {
+		return nil
+	}
+	out := make(map[string]any, len(d.root.names))
+	for i, name := range d.root.names {
+		if !slices.Contains(except, name) {
+			out[name] = d.root.items[i].tree()
+		}
+	}
+	return out
+}
+
+func (n *node) tree() any {
+	switch n.kind {
+	case boolean:
+		return n.text == "true"
+	case number:
+		return json.Number(n.text)
+	case text:
+		return n.text
+	case list:
+		out := make([]any, len(n.items))
+		for i := range n.items {
+			out[i] = n.items[i].tree()
+		}
+		return out
+	case object:
+		out := make(map[string]any, len(n.names))
+		for i, name := range n.names {
+			out[name] = n.items[i].tree()
+		}
+		return out
+	}
+	return nil
+}
+
+// Member gives the bytes of the member that a path of names leads to, or nil.
+func (d *Document) Member(path ...string) json.RawMessage {
+	n := &d.root
+	for _, name := range path {
+		n = n.get(name)
+	}
+	if n == nil {
+		return nil
+	}
+	return json.RawMessage(d.raw[n.from:n.to])
+}
 
 // Decode fills v as encoding/json does. What ReadDocument refused can't
 // appear here: no name twice, no odd number.

@@ -35,28 +35,14 @@ func read(raw []byte) (signed, error) {
 	if err != nil {
 		return signed{}, err
 	}
-	var top map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &top); err != nil || top == nil {
+	f := fields(doc.Tree("@context", "proof"))
+	if f == nil {
 		return signed{}, fault("form", "not an object")
 	}
-	s := signed{doc: doc, fields: make(fields, len(top)), context: top["@context"]}
-	for name, value := range top {
-		switch name {
-		case "@context":
-			continue
-		case "proof":
-			s.fields[name] = true // it is there
-			var proof map[string]json.RawMessage
-			if json.Unmarshal(value, &proof) == nil {
-				s.proofContext = proof["@context"]
-			}
-			continue
-		}
-		if s.fields[name], err = decode(value); err != nil {
-			return signed{}, fault("form", "%v", err)
-		}
+	if doc.Has("proof") {
+		f["proof"] = true // it is there
 	}
-	return s, nil
+	return signed{doc: doc, fields: f, context: doc.Member("@context"), proofContext: doc.Member("proof", "@context")}, nil
 }
 
 // decode reads a value, numbers as they were written.

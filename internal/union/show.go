@@ -153,6 +153,9 @@ func (u *Union) readVersion(ctx context.Context, q store.Bound, p *row, version 
 	if err != nil {
 		return nil, err
 	}
+	if q != u.DB.ReadBound() {
+		return r, nil // a transaction may yet be taken back
+	}
 	u.mu.Lock()
 	if len(u.results) >= manyResults {
 		clear(u.results)

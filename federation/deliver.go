@@ -245,12 +245,13 @@ func (c *City) record(ctx context.Context, tx *store.Tx, host string, batch []*d
 			return err
 		}
 	}
-	if !failed {
-		if !reached {
-			return nil
-		}
+	if reached {
+		// A host that took something is there; what failed waits by itself.
 		_, err := tx.Exec(ctx, "delete from hosts where host = ?", host)
 		return err
+	}
+	if !failed {
+		return nil
 	}
 	return c.restHost(ctx, tx, host, rest, batch)
 }

@@ -337,7 +337,7 @@ func (c *City) openModules(ctx context.Context) error {
 		Base: c.Config.Base(), Territory: c.Config.Territory, Coordinator: c.Config.Role == RoleCoordinator,
 		Rules:   ballot.Rules{K: c.Config.K, Step: c.Config.Step, SnapshotEvery: c.Config.SnapshotEvery},
 		Spheres: c.Config.Spheres, Within: c.Territories.Within, Place: c.place,
-		Resident: c.resident, Lives: c.lives, Entitled: c.People.EntitledPersons,
+		Resident: c.resident, Lives: c.lives, Entitled: c.People.EntitledPersons, Author: c.author,
 	})
 	if err != nil {
 		return err
@@ -373,6 +373,15 @@ func (c *City) resident(ctx context.Context, q store.Bound, account int64) (poll
 func (c *City) lives(ctx context.Context, account int64) (string, bool, error) {
 	e, ok, err := c.People.EntitlementOf(ctx, c.DB.Read(), account, c.now())
 	return e.Territory, ok, err
+}
+
+// author is the handle of whoever proposed a poll, while the account lives.
+func (c *City) author(ctx context.Context, account int64) (handle string, err error) {
+	err = c.DB.ReadBound().Row(ctx, []any{&handle}, `
+		select a.handle
+		from accounts p join actors a on a.id = p.actor
+		where p.id = ? and a.deleted = 0 and a.suspended = 0`, account)
+	return handle, err
 }
 
 func (c *City) openSite(context.Context) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"viche/internal/city"
 	"viche/internal/union"
@@ -73,7 +74,7 @@ type citySuspend struct {
 func (s citySuspend) Run(ctx context.Context, w *world, all *commands) error {
 	return all.Admin.on(ctx, w, func(c *city.City) error {
 		if err := c.Suspend(ctx, s.Host, s.Reason); err != nil {
-			return err
+			return fmt.Errorf("suspend %s: %w", s.Host, err)
 		}
 		return all.Admin.tell(w, map[string]string{"host": s.Host, "status": union.Suspended}, "%s is suspended.", s.Host)
 	})

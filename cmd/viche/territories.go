@@ -71,21 +71,16 @@ func (t territoriesShow) Run(ctx context.Context, w *world, c *commands) error {
 	if err != nil {
 		return err
 	}
-	code := strings.ToUpper(strings.TrimSpace(t.Code))
-	if !c.Territories.JSON {
-		var text bytes.Buffer
-		if err := register.Show(&text, code); err != nil {
-			return err
-		}
-		return w.say("%s", strings.TrimSuffix(text.String(), "\n"))
-	}
-	unit, found := register.Get(code)
+	unit, found := register.Get(strings.ToUpper(strings.TrimSpace(t.Code)))
 	if !found {
-		return register.Show(&bytes.Buffer{}, code) // its error says what is accepted
+		return register.Show(&bytes.Buffer{}, t.Code) // its error says what is accepted
+	}
+	if !c.Territories.JSON {
+		return register.Show(w.out, unit.Code)
 	}
 	answer := unitJSON(unit)
 	answer["parents"] = []map[string]any{}
-	for _, above := range register.Ancestors(code) {
+	for _, above := range register.Ancestors(unit.Code) {
 		answer["parents"] = append(answer["parents"].([]map[string]any), unitJSON(above))
 	}
 	return w.json(answer)

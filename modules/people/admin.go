@@ -2,6 +2,7 @@ package people
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -71,7 +72,12 @@ func (p *People) AddResidentIn(ctx context.Context, tx *store.Tx, n NewResident)
 		return Added{}, fmt.Errorf("add %s: %w", row.handle, err)
 	}
 	id, actor, err := p.addAccount(ctx, tx, row, store.Millis(tx.Now))
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrExists) && actor.ID == 0:
+		return Added{}, fmt.Errorf("add %s: %w (%w)", row.handle, store.Invalid("handle", "people.handle.taken"), err)
+	case errors.Is(err, store.ErrExists):
+		return Added{}, fmt.Errorf("add %s: %w (%w)", row.handle, store.Invalid("email", "people.email.taken"), err)
+	case err != nil:
 		return Added{}, fmt.Errorf("add %s: %w", row.handle, err)
 	}
 	if _, err := tx.Exec(ctx, `update accounts set approved_at = ? where id = ?`, store.Millis(tx.Now), id); err != nil {

@@ -242,3 +242,11 @@ func digestOfCore(obj map[string]any) (string, error) {
 	}
 	return ap.PollDigest(raw)
 }
+
+// textOf gives a member that is a text, or "".
+func textOf(raw []byte, name string) (s string) {
+	if json.Unmarshal(rawMember(raw, name), &s) != nil {
+		return ""
+	}
+	return s
+}

@@ -110,11 +110,6 @@ func (u *Union) gather(ctx context.Context, tx *store.Tx, p *row) (*gathered, er
 			g.complete = false
 		}
 	}
-	if u.OpenHere != nil {
-		if g.openHere, err = u.OpenHere(ctx, tx, p.PollID); err != nil {
-			return nil, fmt.Errorf("open votes here: %w", err)
-		}
-	}
 	return g, nil
 }
 
@@ -224,24 +219,31 @@ func (u *Union) publish(ctx context.Context, tx *store.Tx, p *row, decision stri
 			return nil
 		}
 	}
+	if u.OpenHere != nil {
+		if g.openHere, err = u.OpenHere(ctx, tx, p.PollID); err != nil {
+			return fmt.Errorf("open votes here: %w", err)
+		}
+	}
 	d := u.decide(p, g, final)
+	if !d.whole.Showable(p.K) && g.prev != nil {
+		return u.settle(ctx, tx, p, final) // what was published stands
+	}
 	if !d.whole.Showable(p.K) {
-		return u.hinder(ctx, tx, p, g, final)
+		return u.hinder(ctx, tx, p, final)
 	}
 	return u.publishDraft(ctx, tx, p, g, d, decision)
 }
 
 // hinder notes that a result would show too few, and closes the poll without
 // numbers.
-func (u *Union) hinder(ctx context.Context, tx *store.Tx, p *row, g *gathered, final bool) error {
-	settled := final && g.complete
+func (u *Union) hinder(ctx context.Context, tx *store.Tx, p *row, settled bool) error {
 	if p.hindered == "few" && settled == p.settled {
 		return nil
 	}
 	if _, err := tx.Exec(ctx, "update union_polls set hindered = 'few', settled = ? where poll = ?", bit(settled), p.PollID); err != nil {
 		return err
 	}
-	if p.hindered == "few" || g.prev != nil {
+	if p.hindered == "few" {
 		return nil
 	}
 	raw, err := u.closedPoll(p, nil, tx.Now)
@@ -306,6 +308,9 @@ func (u *Union) decide(p *row, g *gathered, final bool) *draft {
 			}
 		}
 		a.lines, a.left = nil, nil
+	}
+	if final {
+		a.force(shares, p.K)
 	}
 	for _, i := range a.left {
 		pl := counted[i]
@@ -436,9 +441,8 @@ func (u *Union) publishDraft(ctx context.Context, tx *store.Tx, p *row, g *gathe
 	if err != nil {
 		return err
 	}
-	settled := d.final && (g.complete || len(d.missing) == 0 || !tx.Now.Before(p.TalliesDue))
 	if content == g.content {
-		return u.settle(ctx, tx, p, settled)
+		return u.settle(ctx, tx, p, d.final)
 	}
 	at := latest(seconds(tx.Now), p.close)
 	for _, s := range d.used {
@@ -470,7 +474,7 @@ func (u *Union) publishDraft(ctx context.Context, tx *store.Tx, p *row, g *gathe
 			return fmt.Errorf("store result: %w", err)
 		}
 	}
-	if err := u.settle(ctx, tx, p, settled); err != nil {
+	if err := u.settle(ctx, tx, p, d.final); err != nil {
 		return err
 	}
 	closed, err := u.closedPoll(p, &published{uri: obj["id"].(string), numbers: d.whole}, at)

@@ -1,10 +1,12 @@
 package union
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -182,10 +184,12 @@ func (u *Union) Poll(ctx context.Context, pollID string) (p *Poll, closes time.T
 
 // Statements gives the statements of a closed poll that anybody may read, as
 // signed: those that a published result counts under the city's name. In a
-// city these are its own.
+// city these are its own, and the newest also where the result passes it over,
+// so that everybody can see that it does.
 func (u *Union) Statements(ctx context.Context, pollID string) ([][]byte, error) {
 	q := u.DB.ReadBound()
-	if _, err := u.load(ctx, q, pollID); err != nil {
+	p, err := u.load(ctx, q, pollID)
+	if err != nil {
 		return nil, err
 	}
 	rows, err := q.Query(ctx, "select raw from statements s where poll = ? and "+tellableStatement+" order by author, sequence", pollID)
@@ -201,7 +205,34 @@ func (u *Union) Statements(ctx context.Context, pollID string) ([][]byte, error)
 		}
 		out = append(out, raw)
 	}
-	return out, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	raw, err := u.passedOver(ctx, q, p)
+	if err == nil && raw != nil && !slices.ContainsFunc(out, func(o []byte) bool { return bytes.Equal(o, raw) }) {
+		out = append(out, raw)
+	}
+	return out, err
+}
+
+// passedOver is this city's newest statement where the newest result differs
+// from it, or nil.
+func (u *Union) passedOver(ctx context.Context, q store.Bound, p *row) ([]byte, error) {
+	var own Own
+	err := q.Row(ctx, []any{&own}, "select own from union_results where poll = ? order by version desc limit 1", p.PollID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && own != OwnDiffers {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := u.newestOf(ctx, q, p.PollID, u.Actor())
+	if err != nil || s == nil || s.stage == Interim || !s.numbers.Showable(p.K) {
+		return nil, err
+	}
+	var raw []byte
+	err = q.Row(ctx, []any{&raw}, "select raw from statements where poll = ? and author = ? and sequence = ?", p.PollID, s.author, s.sequence)
+	return raw, err
 }
 
 // tellableStatement picks statements s that a published result shows by name.
@@ -242,6 +273,11 @@ func (u *Union) Object(ctx context.Context, uri string) (o Object, err error) {
 	case len(part) == 2 && part[0] == "accepts":
 		return get("select accept, 1 = 0, ? from union_polls where poll = ? and accept is not null", u.CoordinatorActor, part[1])
 	case len(part) == 3 && part[0] == "tallies":
+		if p, err := u.load(ctx, q, part[1]); err == nil {
+			if raw, err := u.passedOver(ctx, q, p); err == nil && raw != nil && textOf(raw, "id") == uri {
+				return Object{Raw: raw, Public: true}, nil
+			}
+		}
 		return get("select raw, "+tellableStatement+", ? from statements s where uri = ?", u.CoordinatorActor, uri)
 	case len(part) < 3 || part[0] != "polls" || !u.Coordinator:
 		return o, store.ErrNotFound

@@ -101,6 +101,29 @@ func (a *arrangement) join(shares []cityShare, k int, code string, hidden, free 
 	return left, true
 }
 
+// force counts those left after all, because their ballots decide: in the
+// country's line, with the smallest of those that stand alone, though these
+// were seen before.
+func (a *arrangement) force(shares []cityShare, k int) {
+	all := append(slices.Clone(a.left), a.alone...)
+	for _, group := range a.lines {
+		all = append(all, group...)
+	}
+	without := slices.DeleteFunc(slices.Clone(all), func(i int) bool { return slices.Contains(a.left, i) })
+	if len(a.left) == 0 || !changesOutcome(sumOf(shares, without), sumOf(shares, all)) {
+		return
+	}
+	group := append(a.left, a.lines[country]...)
+	slices.SortFunc(a.alone, func(i, j int) int { return cmp.Compare(shares[i].numbers.Ballots, shares[j].numbers.Ballots) })
+	for len(a.alone) > 0 && (len(group) < leastCities || !sumOf(shares, group).Showable(k)) {
+		group, a.alone = append(group, a.alone[0]), a.alone[1:]
+	}
+	if len(group) >= 2 {
+		a.lines[country], a.left = group, nil
+	}
+	slices.Sort(a.alone)
+}
+
 func (a *arrangement) newLine(shares []cityShare) (string, bool) {
 	for _, code := range sorted(a.lines) {
 		fixed := slices.ContainsFunc(a.lines[code], func(i int) bool { return shares[i].line != "" })

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"viche/internal/keys"
 	"viche/internal/store"
 )
 
@@ -129,6 +130,12 @@ func latest(ctx context.Context, q store.Bound, p Poll) (Snapshot, error) {
 // Destroy forgets the poll's sealing key: from then on nobody, the operator
 // included, can read its answers. The counts stay.
 func (b *Box) Destroy(p Poll) error { return b.keys.Destroy(p.PollID.String()) }
+
+// Destroyed says whether the poll's sealing key has been destroyed.
+func (b *Box) Destroyed(p Poll) bool {
+	_, err := b.keys.Sealing(p.PollID.String())
+	return errors.Is(err, keys.ErrDestroyed)
+}
 
 // pass is what one streaming pass over a box found.
 type pass struct {

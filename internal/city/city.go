@@ -224,6 +224,14 @@ func (c *City) openTerritories(ctx context.Context) (err error) {
 
 func (c *City) place(code, lang string) string { return c.Territories.Name(code, lang) }
 
+// known is place for code that somebody typed: empty if there is no such unit.
+func (c *City) known(code, lang string) string {
+	if _, found := c.Territories.Get(code); !found {
+		return ""
+	}
+	return c.place(code, lang)
+}
+
 func (c *City) openNetwork(ctx context.Context) (err error) {
 	if c.Client = c.Config.Client; c.Client == nil {
 		c.Client = federation.NewClient(federation.ClientOptions{
@@ -336,7 +344,7 @@ func (c *City) openModules(ctx context.Context) error {
 		DB: c.DB, Box: c.Box, Book: c.Book, Federation: c.Federation, Union: c.Union, Log: c.Log,
 		Base: c.Config.Base(), Territory: c.Config.Territory, Coordinator: c.Config.Role == RoleCoordinator,
 		Rules:   ballot.Rules{K: c.Config.K, Step: c.Config.Step, SnapshotEvery: c.Config.SnapshotEvery},
-		Spheres: c.Config.Spheres, Within: c.Territories.Within, Place: c.place,
+		Spheres: c.Config.Spheres, Within: c.Territories.Within, Place: c.known,
 		Resident: c.resident, Lives: c.lives, Entitled: c.People.EntitledPersons, Author: c.author,
 	})
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 
 // commands is the whole command line.
 type commands struct {
+	Demo        demoCommand         `cmd:"" help:"Run three cities and their coordinator with sample data on one port."`
 	Serve       serveCommand        `cmd:"" help:"Run one instance from its settings."`
 	Check       checkCommand        `cmd:"" help:"Print the settings as understood; exit 1 with every fault named."`
 	Migrate     migrateCommand      `cmd:"" help:"Bring the database's schema up."`

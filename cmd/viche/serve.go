@@ -15,6 +15,12 @@ type serveCommand struct {
 	instance
 }
 
+// Help is what --help says besides the flags.
+func (serveCommand) Help() string {
+	return "Without any setting it is one empty city at http://localhost:8420, with its SQLite database and its keys in ./data. " +
+		"VICHE_HOST, which can never change, and VICHE_TERRITORY make it a public one. `viche check` lists all settings."
+}
+
 func (s serveCommand) Run(ctx context.Context, w *world) (err error) {
 	cfg, err := s.config(w)
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"viche/federation"
 	"viche/internal/city"
@@ -23,14 +22,7 @@ const largestList = 20 << 20
 
 func (v verifyCommand) Run(ctx context.Context, w *world) error {
 	scheme := "https"
-	get := func(name string) string {
-		for _, entry := range w.environ {
-			if value, found := strings.CutPrefix(entry, name+"="); found {
-				return value
-			}
-		}
-		return ""
-	}
+	get := func(name string) string { return lookup(w.environ, name) }
 	cfg, faults := city.FromEnv(get)
 	if get("VICHE_SCHEME") == "http" {
 		scheme = "http"

@@ -428,7 +428,9 @@ func (u *Union) publishDraft(ctx context.Context, tx *store.Tx, p *row, g *gathe
 		"members": p.wireShares(d.shares), "lines": p.wireLines(d.lines), "missing": wireAbsent(d.missing), "excluded": wireAbsent(d.excluded),
 		"outstanding": d.outstanding,
 	}
-	if d.open.Ballots >= p.K {
+	// Guests' votes are told however few: they came over the open network, and
+	// each guest may look whether the own one stands there.
+	if d.open.Ballots > 0 {
 		obj["open"] = p.wireOpen(d.open)
 		if g.openHere.Ballots > 0 {
 			obj["openAtCoordinator"] = p.wireOpen(g.openHere)

@@ -34,7 +34,7 @@ type ResultView struct {
 	Version            int
 	At, ClosedAt       time.Time
 	Verified           ballot.Numbers
-	Open               *ballot.Numbers // nil where too few to tell
+	Open               *ballot.Numbers // nil where there is none
 	OpenAtCoordinator  *ballot.Numbers
 	Members            []Share
 	Lines              []Line

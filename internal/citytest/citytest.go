@@ -58,6 +58,7 @@ type Network struct {
 	chance *mathrand.Rand
 	faults Faults
 	cut    map[string]bool
+	others map[string]string // host:port of a peer outside → where it listens
 }
 
 // Town is one city of a Network.
@@ -232,21 +233,59 @@ func (n *Network) dial(ctx context.Context, network, addr string) (net.Conn, err
 	}
 	name := strings.TrimSuffix(host, ".test")
 	n.mu.Lock()
-	off := n.cut[name]
+	off, outside := n.cut[name], n.others[addr]
 	n.mu.Unlock()
+	var d net.Dialer
+	if outside != "" {
+		return d.DialContext(ctx, network, outside)
+	}
 	t := n.cities[name]
 	if t == nil || off {
 		return nil, fmt.Errorf("%s cannot be reached", host)
 	}
-	var d net.Dialer
 	return d.DialContext(ctx, network, t.server.Listener.Addr().String())
 }
 
 // Address is where a city really listens, for peers outside the process.
 func (n *Network) Address(name string) string { return n.Town(name).server.Listener.Addr().String() }
 
-// CA is the certificate of the network's own authority, in PEM.
-func (n *Network) CA() []byte { return n.ca.pem() }
+// Hosts says where every city really listens: "lviv.test:443" to an address.
+func (n *Network) Hosts() map[string]string {
+	hosts := map[string]string{}
+	for _, name := range n.names {
+		hosts[name+".test:443"] = n.Address(name)
+	}
+	return hosts
+}
+
+// Meet lets the cities reach a peer outside the process under its name.
+func (n *Network) Meet(host, address string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.others == nil {
+		n.others = map[string]string{}
+	}
+	n.others[host+":443"] = address
+}
+
+// Certificates are PEM files for peers outside the process: the network's
+// authority, and a certificate with its key that holds for every host of a test.
+func (n *Network) Certificates() (authority, cert, key string) {
+	n.t.Helper()
+	dir := n.t.TempDir()
+	write := func(name, kind string, der []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			n.t.Fatal(err)
+		}
+		return path
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(n.ca.leaf.PrivateKey)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return write("authority.pem", "CERTIFICATE", n.ca.cert.Raw), write("cert.pem", "CERTIFICATE", n.ca.leaf.Certificate[0]), write("key.pem", "PRIVATE KEY", private)
+}
 
 // HTTP is a browser without JavaScript: it knows the cities and keeps cookies.
 func (n *Network) HTTP() *http.Client {
@@ -374,7 +413,7 @@ func (n *Network) Cast(r Resident, poll string, choices ...string) error {
 
 var passwordHash = sync.OnceValue(func() string { return people.HashPassword(Password) })
 
-// authority signs the certificates of *.test.
+// authority signs the certificate of all hosts of a test.
 type authority struct {
 	cert *x509.Certificate
 	leaf tls.Certificate
@@ -411,8 +450,10 @@ func makeAuthority() (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Node takes no wildcard below a name of one label, so each is named.
+	hosts := []string{"ukraine.test", "kamianske.test", "lviv.test", "kharkiv.test", "fedify.test", "localhost"}
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "*.test"}, DNSNames: []string{"*.test", "localhost", "*.localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "viche test"}, DNSNames: hosts, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	if der, err = x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, caKey); err != nil {

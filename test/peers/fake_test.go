@@ -57,7 +57,7 @@ type letter struct {
 	body        any
 }
 
-func startFake(t *testing.T) city {
+func startFake(t *testing.T) fediverse {
 	t.Helper()
 	a := newAuthority(t)
 	_, peerCert, peerKey := a.issue(t, fedifyHost)

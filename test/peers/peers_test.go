@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// city is what the journey needs of the fediverse under test: a city with
+// fediverse is what the journey needs of the fediverse under test: a city with
 // its spheres, and the coordinator at which the national poll lives.
-type city interface {
+type fediverse interface {
 	// Trust is what lets the peer speak https with everybody in the test.
 	Trust() trust
 	// Hosts says where the peer finds every server: "host:443" to
@@ -74,7 +74,7 @@ func TestFedifyUnderstandsTheTest(t *testing.T) {
 }
 
 // followVoteAndLearn is the whole life of a poll as a stranger sees it.
-func followVoteAndLearn(t *testing.T, c city) {
+func followVoteAndLearn(t *testing.T, c fediverse) {
 	peer := startFedify(t, c.Trust(), c.Hosts())
 	c.Meet(fedifyHost, peer.Address)
 	handle, sphere := c.Sphere()
@@ -189,7 +189,7 @@ func positive(counts map[string]int) map[string]int {
 }
 
 // settleUntil lets the city work while the peer waits for its answer.
-func settleUntil(t *testing.T, c city, done <-chan error) {
+func settleUntil(t *testing.T, c fediverse, done <-chan error) {
 	t.Helper()
 	for {
 		select {

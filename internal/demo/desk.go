@@ -9,9 +9,8 @@ import (
 	"viche/web"
 )
 
-// visitDesks leaves something on each moderator's desk and in the operators'
-// mail: wishes to be verified, one of which is granted, and a sign-up that
-// waits for its link to be opened.
+// visitDesks leaves something on each moderator's desk and in the operator's
+// mail: wishes to be verified, one of which is granted, and a sign-up.
 func (s *seeding) visitDesks(ctx context.Context) error {
 	notes := []string{
 		"Можу зайти у вівторок після 17:00, паспорт і картка платника податків зі мною.",
@@ -35,16 +34,24 @@ func (s *seeding) visitDesks(ctx context.Context) error {
 				return fmt.Errorf("%s: %w", t.place.host, err)
 			}
 		}
-		wish := people.SignUp{
-			Kind: people.Resident, Handle: "novosel_z_valizoiu", Name: "Новосел із валізою", Email: "novosel@" + t.place.host,
-			Password: Password, Lang: "uk", Charter: true, Age: true,
-		}
-		if t.Config.Registration == people.RegistrationClosed {
-			continue
-		}
-		if wrong, err := t.People.SignUp(ctx, wish); err != nil || wrong.Any() {
-			return fmt.Errorf("%s: sign-up: %v %w", t.place.host, wrong, err)
-		}
+	}
+	return s.signUp(ctx, s.town("kamianske"))
+}
+
+// signUp leaves a letter whose link waits to be opened.
+func (s *seeding) signUp(ctx context.Context, t *town) error {
+	if t.Config.Registration == people.RegistrationClosed {
+		return nil
+	}
+	wrong, err := t.People.SignUp(ctx, people.SignUp{
+		Kind: people.Resident, Handle: "novosel_z_valizoiu", Name: "Новосел із валізою", Email: "novosel@" + t.place.host,
+		Password: Password, Lang: "uk", Charter: true, Age: true,
+	})
+	if err != nil {
+		return err
+	}
+	if wrong.Any() {
+		return fmt.Errorf("sign-up at %s: %v", t.place.host, wrong)
 	}
 	return nil
 }

@@ -29,6 +29,10 @@ func (d *Demo) Guide(ctx context.Context, w io.Writer, program string) error {
 	if err != nil {
 		return err
 	}
+	object, err := d.pollURL(ctx, d.coordinator(), openNational)
+	if err != nil {
+		return err
+	}
 	var b strings.Builder
 	fmt.Fprint(&b, "\nВіче: демонстрація. Люди, заклади й числа вигадані.\nViche, the demo. People, places and numbers are invented.\n\n")
 	for _, t := range d.towns {
@@ -52,7 +56,7 @@ func (d *Demo) Guide(ctx context.Context, w io.Writer, program string) error {
   2. Перерахуйте оприлюднений підсумок самі. / Recompute a published result yourself.
        VICHE_SCHEME=http VICHE_ALLOW_PRIVATE=127.0.0.0/8 %[4]s verify %[5]s
   3. Погляньте, що бачать інші сервери. / See what other servers see.
-       curl -H 'Accept: application/activity+json' %[3]s
+       curl -H 'Accept: application/activity+json' %[8]s
   4. Керуйте містом поруч із сервером. / Work on a city beside the server.
        %[4]s admin --dir %[6]s --instance kamianske.localhost token olena_zrazkova
      Листи міста / the city's mail: %[7]s/desk/mail (taras@kamianske.localhost)
@@ -60,7 +64,7 @@ func (d *Demo) Guide(ctx context.Context, w io.Writer, program string) error {
 Числа оновлюються не частіше ніж раз на %[1]s, коли змінилося стільки голосів: %[2]d; у справжньому місті – 10m і 25.
 Numbers are renewed at most every %[1]s (VICHE_SNAPSHOT_EVERY), once %[2]d ballots differ (VICHE_STEP); in a real city 10m and 25.
 Зупинити / stop: Ctrl-C.
-`, c.SnapshotEvery, c.Step, ask, program, result, quoted(d.o.Dir), here.Config.Base())
+`, c.SnapshotEvery, c.Step, ask, program, result, quoted(d.o.Dir), here.Config.Base(), object)
 	_, err = io.WriteString(w, b.String())
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -65,6 +66,7 @@ func (d *Demo) Seed(ctx context.Context) error {
 	for _, t := range d.towns {
 		t.people = nil
 	}
+	debug.FreeOSMemory() // three weeks in ten seconds leave much behind
 	return d.setMarks(ctx, done)
 }
 
@@ -132,10 +134,14 @@ func (t *town) work(ctx context.Context) (did int, err error) {
 
 func (s *seeding) found(ctx context.Context) error {
 	hash := people.HashPassword(Password) // slow by design, so once for all
-	for _, t := range s.towns {
-		if err := t.addPeople(ctx, s.o.Residents, hash); err != nil {
-			return err
-		}
+	errs := make([]error, len(s.towns))
+	var wait sync.WaitGroup
+	for i, t := range s.towns {
+		wait.Go(func() { errs[i] = t.addPeople(ctx, s.o.Residents, hash) })
+	}
+	wait.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	for _, t := range s.cities() {
 		if _, err := s.coordinator().Invite(ctx, t.Config.Host, 0); err != nil {

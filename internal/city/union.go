@@ -67,6 +67,7 @@ func (c *City) unionObjects(r chi.Router) {
 	for _, path := range []string{
 		"/trust/{version}", "/tallies/{poll}/{sequence}", "/polls/{id}/close", "/polls/{id}/results/{version}",
 		"/polls/{id}/equivocations/{n}", "/polls/{id}/receipts/{n}", "/polls/{id}/rejects/{n}", "/polls/{id}/invites/{city}", "/accepts/{poll}",
+		"/polls/{id}/newest/{city}/{at}/{proof}",
 	} {
 		r.Get(path, serve)
 	}

@@ -300,8 +300,9 @@ func (u *Union) Object(ctx context.Context, uri string) (o Object, err error) {
 			from exclusions e where e.poll = ? and e.uri = ? and e.raw is not null`, poll, uri)
 	case what == "invites" && len(rest) == 1:
 		return get("select raw, 1 = 0, member from invitations where poll = ? and member = ?", poll, actor)
-	case what == "newest" && len(rest) == 1:
-		return get("select raw, 1 = 0, author from statements where poll = ? and author = ? order by sequence desc limit 1", poll, actor)
+	case what == "newest" && len(rest) == 3:
+		raw, err := u.answerNewest(ctx, q, poll, actor, rest[1], rest[2])
+		return Object{Raw: raw, Public: true}, err
 	case what == "receipts" && len(rest) == 2:
 		sequence, err := strconv.Atoi(rest[1])
 		if err != nil {

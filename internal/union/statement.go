@@ -2,8 +2,12 @@ package union
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"viche/federation/ap"
@@ -154,6 +158,11 @@ func (u *Union) state(ctx context.Context, tx *store.Tx, p *row, stage string, v
 		at = latest(at, p.close) // our clock may be a little behind
 	}
 	sequence := last + 1
+	if p.resumed != "" {
+		// One that the lost database had signed may still be on its way. Numbers
+		// may have gaps, so take one that it cannot have used: the time.
+		sequence = max(sequence, int(tx.Now.Unix()))
+	}
 	obj := map[string]any{
 		"id": fmt.Sprintf("%s/tallies/%s/%d", u.Base, p.PollID, sequence), "type": "Tally", "attributedTo": u.Actor(),
 		"to": []string{u.CoordinatorActor}, "published": ap.FormatTime(at), "poll": p.URI, "pollDigest": p.Digest, "trustList": p.list.wire(),
@@ -246,22 +255,82 @@ func (u *Union) resume(ctx context.Context, pollID, when string) error {
 	if err != nil {
 		return err
 	}
-	raw, err := u.Fetch(ctx, p.URI+"/newest/"+hostOf(u.Actor()))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	at := u.DB.Now().Unix()
+	proof := base64.RawURLEncoding.EncodeToString(ed25519.Sign(u.key, askMessage(p.URI, u.Actor(), at)))
+	raw, err := u.Fetch(ctx, fmt.Sprintf("%s/newest/%s/%d/%s", p.URI, hostOf(u.Actor()), at, proof))
+	if err != nil {
+		// Not found is no answer either: who goes on from the back-up's number
+		// would sign a number twice.
 		return fmt.Errorf("ask for the newest statement in %s: %w", p.URI, err)
 	}
 	return u.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return u.Resumed(ctx, tx, pollID, when, raw) })
 }
 
-// Resumed records what the coordinator last accepted from this city in a poll;
-// raw is that statement, or nil where there is none. when is the restore's
+// askMessage is what a city signs to read its own newest statement while the
+// poll is open and nobody else may.
+func askMessage(poll, actor string, at int64) []byte {
+	return fmt.Appendf(nil, "viche newest statement\n%s\n%s\n%d", poll, actor, at)
+}
+
+// askFor is how long such a question holds.
+const askFor = 10 * time.Minute
+
+// answerNewest gives a city that proves itself its newest statement, or
+// {"sequence":0}.
+func (u *Union) answerNewest(ctx context.Context, q store.Bound, pollID, actor, at, proof string) ([]byte, error) {
+	p, err := u.load(ctx, q, pollID)
+	if err != nil {
+		return nil, err
+	}
+	c, err := u.trust(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := c.keys(actor, p.list.Version)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := strconv.ParseInt(at, 10, 64)
+	now := u.DB.Now()
+	if err != nil || now.Sub(time.Unix(asked, 0)).Abs() > askFor {
+		return nil, store.ErrNotFound
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(proof)
+	if err != nil || !slices.ContainsFunc(keys, func(k Key) bool {
+		return !now.Before(k.From) && now.Before(k.Until) && ed25519.Verify(k.Public, askMessage(p.URI, actor, asked), signature)
+	}) {
+		return nil, store.ErrNotFound
+	}
+	var raw []byte
+	err = q.Row(ctx, []any{&raw}, "select raw from statements where poll = ? and author = ? order by sequence desc limit 1", pollID, actor)
+	if errors.Is(err, store.ErrNotFound) {
+		return []byte(`{"sequence":0}`), nil
+	}
+	return raw, err
+}
+
+// Resumed records what the coordinator last accepted from this city in a poll:
+// that statement, or {"sequence":0} where there is none. when is the restore's
 // time, as the fact "restored" has it.
 func (u *Union) Resumed(ctx context.Context, tx *store.Tx, pollID, when string, raw []byte) error {
 	p, err := u.load(ctx, tx.Bound, pollID)
 	if err != nil {
 		return err
 	}
-	if raw != nil {
+	s, err := read(raw)
+	if err != nil {
+		return refuse(err)
+	}
+	highest, err := s.whole("sequence")
+	if err != nil {
+		return refuse(err)
+	}
+	// What was signed here and never accepted must not be sent any more: the
+	// coordinator's number is the one to go on from.
+	if _, err := tx.Exec(ctx, "delete from statements where poll = ? and author = ? and sequence >= ?", pollID, u.Actor(), highest); err != nil {
+		return err
+	}
+	if highest > 0 {
 		t, err := readStatement(raw)
 		if err != nil {
 			return refuse(err)
@@ -276,16 +345,11 @@ func (u *Union) Resumed(ctx context.Context, tx *store.Tx, pollID, when string, 
 		if err := c.checkStatement(t, p.state(), p.register, u.Within); err != nil {
 			return refuse(err)
 		}
-		// What came after the back-up here was lost, and what the coordinator
-		// never saw must not be signed again: both give way to what it has.
-		if _, err := tx.Exec(ctx, "delete from statements where poll = ? and author = ? and sequence >= ?", pollID, u.Actor(), t.sequence); err != nil {
-			return err
-		}
 		if err := u.keep(ctx, tx, p, t, raw, nil, "accepted", 0); err != nil {
 			return err
 		}
-		u.Log.Warn("statement read back from the coordinator after the restore", "poll", p.URI, "sequence", t.sequence)
 	}
+	u.Log.Warn("asked the coordinator after the restore", "poll", p.URI, "sequence", highest)
 	_, err = tx.Exec(ctx, "update union_polls set resumed = ?, next_try = 0 where poll = ?", when, pollID)
 	return err
 }

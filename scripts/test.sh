@@ -64,7 +64,7 @@ peers() {
 browser() {
   local chromium
   chromium=$(scripts/chromium.sh) && scripts/npm.sh test/browser &&
-    VICHE_TEST_BROWSER=$chromium tests browser -count=1 -timeout 8m ./test/browser/
+    VICHE_TEST_BROWSER=$chromium tests browser -count=1 -timeout 11m ./test/browser/
 }
 
 # The steps below call this script again, so that `timeout` holds all of them.
@@ -93,7 +93,7 @@ step vet 600 go vet ./...
 go build -o "$work/results" ./scripts/results || exit 1
 step databases 1080 "$self" -step databases
 step peers 480 "$self" -step peers
-step browser 600 "$self" -step browser
+step browser 690 "$self" -step browser
 
 echo
 if [ ${#failed[@]} -gt 0 ]; then

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -33,8 +34,9 @@ type report struct {
 		JavaScript     bool
 		Voted, Changed string // the options' names
 		Steps          []struct {
-			Name     string
-			Pictures []string
+			Name         string
+			Pictures     []string
+			Milliseconds int
 		}
 		Problems []string
 	}
@@ -72,9 +74,10 @@ func walk(t *testing.T, name string, s site) report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	node := exec.CommandContext(ctx, "node", "journey.mjs", string(settings))
+	node.Cancel = func() error { return node.Process.Signal(syscall.SIGTERM) } // it reports how far it came
 	node.WaitDelay = 10 * time.Second
 	var stdout, stderr bytes.Buffer
 	node.Stdout, node.Stderr = &stdout, &stderr
@@ -84,8 +87,10 @@ func walk(t *testing.T, name string, s site) report {
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
 		t.Fatalf("the journey did not report: %v, %v\n%s%s", runErr, err, stdout.Bytes(), stderr.Bytes())
 	}
-	if len(r.Runs) != 2 {
-		t.Fatalf("the journey went %d times, want 2", len(r.Runs))
+	for _, run := range r.Runs {
+		for _, step := range run.Steps {
+			t.Logf("JavaScript %t: %s: %d ms", run.JavaScript, step.Name, step.Milliseconds)
+		}
 	}
 	return r
 }
@@ -93,6 +98,9 @@ func walk(t *testing.T, name string, s site) report {
 // checkWalk fails the test for each problem that the journey met.
 func checkWalk(t *testing.T, r report) {
 	t.Helper()
+	if len(r.Runs) != 2 {
+		t.Errorf("the journey went %d times, want 2", len(r.Runs))
+	}
 	for _, run := range r.Runs {
 		for _, problem := range run.Problems {
 			t.Errorf("JavaScript %t: %s", run.JavaScript, problem)

@@ -1,0 +1,54 @@
+package browser_test
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"viche/internal/city"
+	"viche/internal/citytest"
+)
+
+// TestResidentVotesInANationalPoll walks through the pages of a real city.
+func TestResidentVotesInANationalPoll(t *testing.T) {
+	needBrowser(t)
+	n := citytest.Fediverse(t, citytest.Options{Config: func(_ string, c *city.Config) { c.K, c.Step = 3, 2 }}, "ukraine", "kamianske", "lviv")
+	olena, petro := n.Resident("kamianske", "olena", true), n.Resident("kamianske", "petro", true)
+	crowd := append(n.Crowd("kamianske", 91), n.Crowd("lviv", 46)...)
+	n.Settle()
+	poll := n.OpenPoll("ukraine", "national")
+	n.Settle()
+	for i, r := range crowd {
+		if err := n.Cast(r, poll.PollID, []string{"o1", "o1", "o2"}[i%3]); err != nil {
+			t.Fatalf("%s votes: %v", r.Handle, err)
+		}
+	}
+	for range 3 { // a snapshot, then the cities' statements, then the nation's number
+		n.Advance(2 * time.Minute)
+		n.Settle()
+	}
+
+	r := walk(t, "national", site{
+		Base: "https://kamianske.test", Poll: "https://kamianske.test/polls/" + poll.PollID,
+		Hosts:  n.Hosts(),
+		People: []person{{olena.Email, citytest.Password}, {petro.Email, citytest.Password}},
+		Hidden: []string{strconv.Itoa(len(crowd))},
+	})
+	checkWalk(t, r)
+
+	// Both voted for the first option and changed to the second one.
+	n.Advance(8 * 24 * time.Hour)
+	for range 5 {
+		n.Settle()
+		n.Advance(time.Minute)
+	}
+	result, ok, err := n.Town("ukraine").Union.ResultOf(t.Context(), poll.PollID)
+	if err != nil || !ok {
+		t.Fatalf("no result after the close: %v, %v", ok, err)
+	}
+	got := result.Verified
+	if want := len(crowd) + 2; got.Ballots != want || got.Changes != 2 || got.Questions[0].Counts[1] != 45+2 {
+		t.Errorf("the nation counted %d ballots, %d changes, %v; want %d, 2 and %d for the second option",
+			got.Ballots, got.Changes, got.Questions[0].Counts, want, 45+2)
+	}
+}

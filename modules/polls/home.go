@@ -119,6 +119,7 @@ func (p *Polls) running(ctx context.Context) ([]*Poll, error) {
 // sortOut puts each running poll where readers look for it.
 func (p *Polls) sortOut(words *locale.Printer, view *homeView, open []*Poll, cards []card) {
 	groups := map[string][]card{}
+	quiet(cards)
 	for i, one := range open {
 		if len(view.Soon) < homeSoon && one.ClosesAt.Before(p.DB.Now().Add(soon)) {
 			view.Soon = append(view.Soon, cards[i])
@@ -165,7 +166,9 @@ func (p *Polls) mine(ctx context.Context, words *locale.Printer, v *web.Viewer, 
 		}
 		could++
 		if !voted[one.ID] && len(view.Mine) < homeMine {
-			view.Mine = append(view.Mine, p.card(words, one))
+			c := p.card(words, one)
+			c.Badges = c.Badges[1:] // the heading says that it is open
+			view.Mine = append(view.Mine, c)
 		}
 	}
 	view.MineDone = could > 0 && len(view.Mine) == 0

@@ -152,6 +152,13 @@ func (p *Polls) card(words *locale.Printer, one *Poll) card {
 	return c
 }
 
+// quiet leaves out where polls stand, for a list whose heading says it.
+func quiet(cards []card) {
+	for i := range cards {
+		cards[i].Badges = cards[i].Badges[1:]
+	}
+}
+
 // badges say where a poll stands and whose it is.
 func (p *Polls) badges(words *locale.Printer, one *Poll) []badge {
 	var out []badge

@@ -102,6 +102,7 @@ func (p *Polls) sphere(ctx context.Context, words *locale.Printer, v *web.Viewer
 	if view.Open, err = p.cards(ctx, words, v, open); err != nil {
 		return view, err
 	}
+	quiet(view.Open)
 	closed, more, err := p.List(ctx, Filter{States: []State{Closed}, Sphere: slug, Limit: sphereClosed})
 	if err != nil {
 		return view, err

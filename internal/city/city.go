@@ -56,6 +56,7 @@ type City struct {
 
 	self     actors.Actor
 	modules  []modules.Module
+	routes   chi.Routes
 	handler  http.Handler
 	stop     context.CancelFunc
 	clockOff atomic.Int64 // nanoseconds between our clock and the coordinator's
@@ -135,6 +136,9 @@ func (c *City) periodic() []store.Periodic {
 
 // Handler answers every request to the instance.
 func (c *City) Handler() http.Handler { return c.handler }
+
+// Routes are all that Handler knows to answer, for a test that asks for each.
+func (c *City) Routes() chi.Routes { return c.routes }
 
 // Actor is the instance's own actor.
 func (c *City) Actor() actors.Actor { return c.self }
@@ -235,7 +239,7 @@ func (c *City) known(code, lang string) string {
 func (c *City) openNetwork(ctx context.Context) (err error) {
 	if c.Client = c.Config.Client; c.Client == nil {
 		c.Client = federation.NewClient(federation.ClientOptions{
-			Scheme: c.Config.Scheme, AllowPrivate: c.Config.AllowPrivate, Resolve: Localhost, UserAgent: "viche/" + c.version() + " (+" + c.Config.Base() + ")",
+			Scheme: c.Config.Scheme, AllowPrivate: c.Config.AllowPrivate, Resolve: Localhost, MaxBody: maxBody, UserAgent: "viche/" + c.version() + " (+" + c.Config.Base() + ")",
 		})
 	}
 	c.Book = actors.New(c.DB, c.Keys, c.Config.Base())
@@ -256,6 +260,10 @@ func (c *City) openNetwork(ctx context.Context) (err error) {
 	})
 	return nil
 }
+
+// maxBody is the largest answer that is read: a trust list or a result of every
+// hromada is near a megabyte. What strangers send to the inbox is held to one.
+const maxBody = 8 << 20
 
 func (c *City) version() string {
 	if c.Config.Version == "" {
@@ -401,7 +409,8 @@ func (c *City) openSite(context.Context) error {
 	}
 	civic.New(civic.Options{Polls: c.Polls, People: c.People, Union: c.Union, Words: c.Words, Log: c.Log}).Routes(r)
 	c.unionObjects(r)
-	c.handler = measured(c.Federation.Negotiate(r))
+	c.routes = r
+	c.handler = c.behindProxies(measured(c.Federation.Negotiate(r)))
 	return nil
 }
 

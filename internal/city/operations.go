@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -115,4 +117,33 @@ func method(m string) string {
 		return m
 	}
 	return "other"
+}
+
+// behindProxies gives a request the address of its client, where it came through
+// a proxy that the settings trust: the last one in the list of forwarders that is
+// not itself such a proxy. What others write into that header counts for nothing.
+func (c *City) behindProxies(next http.Handler) http.Handler {
+	if len(c.Config.TrustedProxies) == 0 {
+		return next
+	}
+	trusted := func(a netip.Addr) bool {
+		return slices.ContainsFunc(c.Config.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err == nil && trusted(from.Addr().Unmap()) {
+			hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+			for _, hop := range slices.Backward(hops) {
+				addr, err := netip.ParseAddr(strings.TrimSpace(hop))
+				if err != nil {
+					break
+				}
+				r.RemoteAddr = netip.AddrPortFrom(addr.Unmap(), 0).String()
+				if !trusted(addr.Unmap()) {
+					break
+				}
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -451,7 +451,7 @@ func makeAuthority() (*authority, error) {
 		return nil, err
 	}
 	// Node takes no wildcard below a name of one label, so each is named.
-	hosts := []string{"ukraine.test", "kamianske.test", "lviv.test", "kharkiv.test", "fedify.test", "localhost"}
+	hosts := []string{"ukraine.test", "kamianske.test", "lviv.test", "kharkiv.test", "fedify.test", "fediverse.test", "localhost"}
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "viche test"}, DNSNames: hosts, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},

@@ -73,31 +73,51 @@ func (p *People) LoadViewer(ctx context.Context, accountID int64, generation int
 
 // viewer is read at each request of somebody signed in: one query, by keys.
 func (p *People) viewer(ctx context.Context, accountID int64) (*web.Viewer, int, error) {
+	v, c, err := p.found(ctx, "", "accounts a", "a.id = ?", accountID)
+	if err != nil {
+		return nil, 0, fmt.Errorf("account %d: %w", accountID, err)
+	}
+	return v, c.password, nil
+}
+
+// credentials are what somebody was found by.
+type credentials struct {
+	password int    // generation of the password
+	token    int    // generation of the token
+	scopes   string // of the token
+}
+
+// found is the viewer behind a row of "from", in one query with the token's
+// columns if those are asked for: a cast begins with it.
+func (p *People) found(ctx context.Context, token, from, where string, key any) (*web.Viewer, credentials, error) {
+	var c credentials
 	now := store.Millis(p.DB.Now())
 	rows, err := p.DB.ReadBound().Query(ctx, `
 		select a.id, a.actor, x.handle, x.name, a.lang, a.cred_generation,
-			coalesce(e.territory, ''), coalesce(r.role, ''), coalesce(r.scope, '')
-		from accounts a
+			coalesce(e.territory, ''), coalesce(r.role, ''), coalesce(r.scope, '')`+token+`
+		from `+from+`
 		join actors x on x.id = a.actor
 		left join persons p on p.account = a.id
 		left join entitlements e on e.person_key = p.person_key
 			and e.valid_from <= ? and (e.valid_until is null or e.valid_until > ?)
 		left join roles r on r.account = a.id
-		where a.id = ?
+		where `+where+`
 			and a.deleted_at is null and a.suspended_at is null and a.approved_at is not null`,
-		now, now, accountID)
+		now, now, key)
 	if err != nil {
-		return nil, 0, fmt.Errorf("load viewer: %w", err)
+		return nil, c, fmt.Errorf("load viewer: %w", err)
 	}
 	defer rows.Close()
 	var v *web.Viewer
-	var credentials int
 	for rows.Next() {
 		var row web.Viewer
 		var role web.Role
-		if err := rows.Scan(&row.AccountID, &row.ActorID, &row.Handle, &row.Name, &row.Lang, &credentials,
-			&row.Territory, &role.Name, &role.Scope); err != nil {
-			return nil, 0, fmt.Errorf("load viewer: %w", err)
+		into := []any{&row.AccountID, &row.ActorID, &row.Handle, &row.Name, &row.Lang, &c.password, &row.Territory, &role.Name, &role.Scope}
+		if token != "" {
+			into = append(into, &c.token, &c.scopes)
+		}
+		if err := rows.Scan(into...); err != nil {
+			return nil, c, fmt.Errorf("load viewer: %w", err)
 		}
 		if v == nil {
 			v = &row
@@ -108,15 +128,15 @@ func (p *People) viewer(ctx context.Context, accountID int64) (*web.Viewer, int,
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, 0, fmt.Errorf("load viewer: %w", store.Kind(err))
+		return nil, c, fmt.Errorf("load viewer: %w", store.Kind(err))
 	}
 	if v == nil {
-		return nil, 0, fmt.Errorf("account %d: %w", accountID, store.ErrNotFound)
+		return nil, c, fmt.Errorf("load viewer: %w", store.ErrNotFound)
 	}
 	if v.Name == "" {
 		v.Name = v.Handle
 	}
-	return v, credentials, nil
+	return v, c, nil
 }
 
 // StaffGeneration counts how often staff issued or reset credentials of the

@@ -87,20 +87,12 @@ func (p *People) Authenticate(ctx context.Context, bearer string) (*web.Viewer, 
 
 // AuthenticateScoped is Authenticate with what the token may do.
 func (p *People) AuthenticateScoped(ctx context.Context, bearer string) (*web.Viewer, []string, error) {
-	var account int64
-	var granted string
-	var generation int
-	err := p.DB.ReadBound().Row(ctx, []any{&account, &granted, &generation},
-		`select account, scopes, generation from api_tokens where hash = ? and revoked_at is null`, hashToken(bearer))
+	v, c, err := p.found(ctx, ", t.generation, t.scopes", "api_tokens t join accounts a on a.id = t.account", "t.hash = ? and t.revoked_at is null", hashToken(bearer))
 	if err != nil {
 		return nil, nil, fmt.Errorf("authenticate: %w", err)
 	}
-	v, _, err := p.viewer(ctx, account)
-	if err != nil {
-		return nil, nil, fmt.Errorf("authenticate: %w", err)
-	}
-	v.CredentialGeneration = generation
-	return v, strings.Fields(granted), nil
+	v.CredentialGeneration = c.token
+	return v, strings.Fields(c.scopes), nil
 }
 
 // raiseStaffGeneration notes that staff made a credential, and returns which.

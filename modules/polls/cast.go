@@ -48,7 +48,7 @@ func (p *Polls) Cast(ctx context.Context, v *web.Viewer, pollID string, choices 
 	if err != nil {
 		return 0, err
 	}
-	err = p.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = p.DB.WriteSharing(ctx, poll.ID, func(ctx context.Context, tx *store.Tx) error {
 		changes, err = p.cast(ctx, tx, poll, func(box ballot.Poll, answer ballot.Answer) (int, error) {
 			return p.Box.Put(ctx, tx, box, who, answer)
 		}, choices)

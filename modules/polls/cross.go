@@ -57,7 +57,7 @@ func (p *Polls) ClosedEarly(ctx context.Context, tx *store.Tx, pollID string, at
 // Resulted passes a newer result of the union on: at the coordinator to the
 // fediverse. The signed poll with its counts comes from the union.
 func (p *Polls) Resulted(ctx context.Context, tx *store.Tx, pollID string, r union.ResultView) error {
-	if !p.Coordinator || r.Stage == union.Interim || r.TooFew {
+	if !p.Coordinator || r.Stage == union.Interim {
 		return nil
 	}
 	poll, err := p.Load(ctx, tx, pollID)

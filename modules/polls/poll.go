@@ -194,6 +194,7 @@ func (p *Polls) Load(ctx context.Context, idb bun.IDB, pollID string) (*Poll, er
 // core reads the frozen part of a poll, once: a cast needs nothing else of it.
 // Its state is read anew in every change.
 func (p *Polls) core(ctx context.Context, pollID string) (*Poll, error) {
+	pollID = strings.ToLower(pollID)
 	if c, ok := p.cores.Load(pollID); ok {
 		return c.(*Poll), nil
 	}
@@ -205,6 +206,20 @@ func (p *Polls) core(ctx context.Context, pollID string) (*Poll, error) {
 		p.cores.Store(pollID, c)
 	}
 	return c, nil
+}
+
+// WasOpened says whether ballots for the poll are taken or were taken once; if not
+// it is ErrNotFound, just like a poll that never was. Mostly it asks nobody: a
+// poll that has been opened stays so.
+func (p *Polls) WasOpened(ctx context.Context, pollID string) error {
+	c, err := p.core(ctx, pollID)
+	if err != nil {
+		return err
+	}
+	if c.State != Open && c.State != Closed {
+		return fmt.Errorf("poll %s: %w", pollID, store.ErrNotFound)
+	}
+	return nil
 }
 
 // Filter narrows a list. Zero fields filter nothing.

@@ -1,0 +1,278 @@
+package city_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-chi/chi/v5"
+
+	"viche/internal/citytest"
+	"viche/web/civic"
+)
+
+// ask is one request of the walk; the guise is added to it.
+type ask struct {
+	method, path string
+	kind, body   string // of what is sent
+}
+
+func (a ask) String() string {
+	if a.body == "" {
+		return a.method + " " + a.path
+	}
+	return a.method + " " + a.path + " ← " + a.body
+}
+
+// queries are what routes are asked with besides the bare address.
+var queries = map[string][]string{
+	"/polls":                      {"", "?state=open", "?scope=national", "?scope=city&sphere=ecology", "?after=1"},
+	civic.Prefix + "/polls":       {"", "?state=open&limit=1", "?scope=national"},
+	"/.well-known/webfinger":      {"?resource=acct:ecology@HOST", "?resource=acct:resident@HOST", "?resource=acct:city@HOST"},
+	"/sign-in":                    {"?next=/polls/CITY"},
+	"/confirm":                    {"?token=none"},
+	"/password/new":               {"?token=none"},
+	"/verify":                     {"", "?territory=UA"},
+	"/actor/outbox":               {"", "?before=0"},
+	"/actor/followers":            {"", "?before=0"},
+	"/actor/following":            {"", "?before=0"},
+	"/news/outbox":                {"", "?before=0"},
+	"/spheres/{sphere}/outbox":    {"", "?before=0"},
+	"/spheres/{sphere}/followers": {"", "?before=0"},
+	"/users/{handle}/outbox":      {"", "?before=0"},
+}
+
+// left are the forms that the walk leaves out, and why.
+var left = map[string]string{
+	"/sign-out": "it would end the session of the walk; it answers with a redirect",
+}
+
+// forms are what is sent where an empty form would not come far enough.
+var forms = map[string][]string{
+	"/polls/{id}/ballot":                {"", "choices=o9", "choices=o1&choices=o2", "choices=o1&choices=o9"},
+	civic.Prefix + "/polls/{id}/ballot": {`{"choices":["o9"]}`, `{"choices":[]}`, `{"choices":["o1","o2"]}`, `{`},
+	"/desk/polls/{id}":                  {"do=none", "do=close&reason="},
+	"/desk/verifications/{id}":          {"do=none", "do=refuse&refusal="},
+	"/desk/accounts/{id}":               {"do=none"},
+}
+
+var parameter = regexp.MustCompile(`\{(\w+)\}|\*`)
+
+// values are the real things that a parameter of a route may name, nil where
+// the walk does not know it.
+func (w *world) values(name, route, parameter string) []string {
+	switch {
+	case parameter == "{id}" && strings.Contains(route, "/polls/"), parameter == "{poll}":
+		ids := []string{w.city.PollID, w.nation.PollID, w.late.PollID}
+		if name == "kamianske" {
+			ids = append(ids, w.initiative.PollID)
+		}
+		return ids
+	case parameter == "{id}" && strings.HasPrefix(route, "/activities/"):
+		return w.activities(name)
+	case parameter == "{id}" && strings.HasPrefix(route, "/desk/verifications/"):
+		return w.ids(name, "verification_requests")
+	case parameter == "{id}" && strings.HasPrefix(route, "/desk/accounts/"):
+		return w.ids(name, "accounts")[:1]
+	case parameter == "{version}" && strings.HasPrefix(route, "/nodeinfo/"):
+		return []string{"2.0", "2.1"}
+	case parameter == "{version}", parameter == "{sequence}", parameter == "{n}":
+		return []string{"1", "2", "3"}
+	case parameter == "{city}":
+		return []string{"kamianske.test", "lviv.test", "kharkiv.test"}
+	case parameter == "{sphere}":
+		return []string{"ecology", "transport"}
+	case parameter == "{handle}" && route == "/@{handle}":
+		return []string{"ecology", "city", "resident", "city_voter", "kamianske_005"}
+	case parameter == "{handle}":
+		return []string{"resident", "city_voter"}
+	case parameter == "*" && strings.HasPrefix(route, "/static/"):
+		return []string{"none"} // files that are part of the program
+	}
+	return nil
+}
+
+// asks are all requests that a city may be asked, by what its router says. A
+// route that the walk cannot fill fails the test, so none is forgotten.
+func (w *world) asks(name string) (all []ask) {
+	w.t.Helper()
+	known := func(path string) string {
+		return strings.NewReplacer("HOST", name+".test", "CITY", w.city.PollID).Replace(path)
+	}
+	err := chi.Walk(w.n.Town(name).Routes(), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		paths := []string{route}
+		for _, p := range parameter.FindAllString(route, -1) {
+			values := w.values(name, route, p)
+			if len(values) == 0 && route != "/desk/verifications/{id}" { // the coordinator verifies nobody
+				w.t.Errorf("the walk does not know what %s of %s %s may be: tell it in values", p, method, route)
+			}
+			var filled []string
+			for _, path := range paths {
+				for _, v := range values {
+					filled = append(filled, strings.Replace(path, p, v, 1))
+				}
+			}
+			paths = filled
+		}
+		for _, path := range paths {
+			switch method {
+			case http.MethodGet, http.MethodHead:
+				with := queries[route]
+				if with == nil {
+					with = []string{""}
+				}
+				for _, q := range with {
+					all = append(all, ask{method: method, path: path + known(q)})
+				}
+			case http.MethodPost, http.MethodPut:
+				if left[route] != "" {
+					continue
+				}
+				with := forms[route]
+				if with == nil {
+					with = []string{"walk=1"}
+				}
+				kind := "application/x-www-form-urlencoded"
+				if strings.HasPrefix(route, civic.Prefix) {
+					kind = "application/json"
+				}
+				if strings.HasSuffix(route, "/inbox") {
+					kind = "application/activity+json"
+				}
+				for _, body := range with {
+					all = append(all, ask{method, path, kind, body})
+				}
+			default:
+				w.t.Errorf("the walk does not know how to ask %s %s", method, route)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if len(all) < 100 {
+		w.t.Errorf("%s has only %d things to ask for", name, len(all))
+	}
+	// A head tells a length, which a number may change.
+	for _, path := range []string{"/", "/polls", "/polls/" + w.city.PollID, "/polls/" + w.nation.PollID, "/polls/feed.atom"} {
+		all = append(all, ask{method: http.MethodHead, path: path})
+	}
+	return all
+}
+
+// activities are the ids of all activities that a city has ever had, as far as
+// the walk has met them; whoever has one may ask for it again.
+func (w *world) activities(name string) []string {
+	var uris []string
+	if err := w.n.Town(name).DB.Read().NewRaw("select uri from activities where uri like '%/activities/%'").Scan(w.t.Context(), &uris); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, uri := range uris {
+		_, id, _ := strings.Cut(uri, "/activities/")
+		if !slices.Contains(w.seen[name], id) {
+			w.seen[name] = append(w.seen[name], id)
+		}
+	}
+	return w.seen[name]
+}
+
+func (w *world) ids(name, table string) (ids []string) {
+	var all []int64
+	if err := w.n.Town(name).DB.Read().NewRaw("select id from "+table+" order by id").Scan(w.t.Context(), &all); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, id := range all {
+		ids = append(ids, fmt.Sprint(id))
+	}
+	return ids
+}
+
+// answer is what came back, with what changes by itself taken out.
+type answer struct {
+	status int
+	head   string
+	body   string
+}
+
+// walk asks every city everything, in every guise.
+func (w *world) walk() map[string]answer {
+	w.t.Helper()
+	out := map[string]answer{}
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	for name, guises := range w.guises {
+		asks, town := w.asks(name), w.n.Town(name)
+		wait.Go(func() {
+			for _, g := range guises {
+				for _, a := range asks {
+					if w.opened(g, a) {
+						continue // this person has voted there
+					}
+					got := w.ask(town, g, a)
+					mu.Lock()
+					out[town.Host+" to "+g.name+": "+a.String()] = got
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wait.Wait()
+	return out
+}
+
+// opened says whether a guise's own vote has opened what is asked for.
+func (w *world) opened(g guise, a ask) bool {
+	return g.who == "city_voter" && strings.Contains(a.path, w.city.PollID)
+}
+
+var callers atomic.Uint32
+
+func (w *world) ask(town *citytest.Town, g guise, a ask) answer {
+	r := httptest.NewRequest(a.method, "https://"+town.Host+a.path, strings.NewReader(a.body))
+	if a.kind != "" {
+		r.Header.Set("Content-Type", a.kind)
+	}
+	// Everybody comes from this machine, as a scraper of metrics does, but each
+	// time from another address: how often one may ask is no matter here.
+	c := callers.Add(1)
+	r.RemoteAddr = fmt.Sprintf("127.%d.%d.%d:99", c>>16&255, c>>8&255, c&255)
+	g.dress(r)
+	rec := httptest.NewRecorder()
+	town.Handler().ServeHTTP(rec, r)
+	got := answer{status: rec.Code, body: rec.Body.String()}
+	for _, h := range sortedHeader(rec.Header()) {
+		got.head += h + "\n"
+	}
+	if got.status >= 500 && got.status != http.StatusServiceUnavailable || got.status == http.StatusTooManyRequests {
+		w.t.Errorf("%s to %s: %s = %d, so nothing is seen there", town.Host, g.name, a, got.status)
+	}
+	if a.path == "/metrics" {
+		got.body = withoutRequests(got.body)
+	}
+	return got
+}
+
+// withoutRequests leaves out of metrics how many requests there were: the walk
+// itself is counted. What a vote does to them castUnmeasured looks at.
+func withoutRequests(text string) (out string) {
+	for line := range strings.Lines(text) {
+		if !strings.Contains(line, "viche_http_") {
+			out += line
+		}
+	}
+	return out
+}
+
+func sortedHeader(h http.Header) (lines []string) {
+	for name, values := range h {
+		lines = append(lines, name+": "+strings.Join(values, " | "))
+	}
+	slices.Sort(lines)
+	return lines
+}

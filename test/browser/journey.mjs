@@ -1,11 +1,13 @@
 // A resident's way through a poll in headless Chromium: look, sign in, vote,
 // see the result, change the vote. Once with JavaScript and by keyboard, once
-// without JavaScript and by touch. Every page met is photographed narrow and
-// wide, light and dark, and checked with axe.
+// without JavaScript and by touch. Then visits to further pages, signed in or
+// not. Every page met is photographed narrow and wide, light and dark, and
+// checked with axe.
 //
 //   node journey.mjs '{"chromium":"/usr/bin/chromium","base":"https://kamianske.test",
 //     "poll":"https://…/polls/…","people":[{"email":"…","password":"…"},{…}],
-//     "hidden":["1 234"],"hosts":{"kamianske.test:443":"127.0.0.1:40001"},"out":"pictures"}'
+//     "hidden":["1 234"],"hosts":{"kamianske.test:443":"127.0.0.1:40001"},"out":"pictures",
+//     "visits":[{"name":"stranger","pages":{"home":"/"}},{"name":"desk","email":"…","password":"…","pages":{…}}]}'
 //
 // `hidden` are numbers, written as pages write them, that must be nowhere on the page before the vote and on
 // it afterwards; `looks` is how many of the four looks are taken. Prints {"runs":[{…,"problems":[…]}]}; exit 1 if there are any.
@@ -50,8 +52,8 @@ const browser = await chromium.launch({
 });
 
 class Run {
-  constructor(javascript) {
-    this.report = { javascript, steps: [], axe: [], problems: [] };
+  constructor(name, javascript) {
+    this.report = { name, javascript, steps: [], axe: [], problems: [] };
   }
 
   async open() {
@@ -99,7 +101,7 @@ class Run {
     for (const { width, scheme } of looks) {
       await this.page.setViewportSize({ width, height: 800 });
       await this.page.emulateMedia({ colorScheme: scheme });
-      const file = `${this.report.javascript ? "js" : "nojs"}-${name}-${width}-${scheme}.png`;
+      const file = `${this.report.name}-${name}-${width}-${scheme}.png`;
       await this.page.screenshot({ path: join(settings.out, file), fullPage: true, animations: "disabled" });
       pictures.push(file);
       if (this.report.javascript) await this.axe(name, width, scheme);
@@ -188,6 +190,29 @@ class Run {
     return (await this.page.locator("main").innerText()).replace(/[\u00a0\u202f]/g, " ");
   }
 
+  // Fills in the form of the page it is on.
+  async signIn({ email, password }) {
+    const { page } = this;
+    await page.getByLabel(words.email).fill(email);
+    await page.getByLabel(words.password, { exact: true }).fill(password);
+    await this.submit(page.locator("main").getByRole("button", { name: words.signIn, exact: true }));
+    const out = page.getByRole("button", { name: words.signedIn }).or(page.getByRole("link", { name: words.signedIn }));
+    this.expect((await out.count()) > 0, `no «${words.signedIn}» after signing in`);
+  }
+
+  async visit({ email, password, pages }) {
+    if (email !== undefined) {
+      await this.goto(new URL(paths.signIn, settings.base).href);
+      await this.signIn({ email, password });
+    }
+    for (const [name, path] of Object.entries(pages)) {
+      await this.goto(new URL(path, settings.base).href);
+      await this.step(name);
+      this.expect((await this.page.getByRole("heading", { level: 1 }).count()) === 1, "has not exactly one main heading");
+      this.expect((await this.page.locator("html").getAttribute("lang")) !== null, "does not say its language");
+    }
+  }
+
   async journey(person) {
     const { page } = this;
     await this.goto(settings.poll);
@@ -196,12 +221,8 @@ class Run {
 
     await this.goto(new URL(paths.signIn, settings.base).href);
     await this.step("signin");
-    await page.getByLabel(words.email).fill(person.email);
-    await page.getByLabel(words.password, { exact: true }).fill(person.password);
-    await this.submit(page.locator("main").getByRole("button", { name: words.signIn, exact: true }));
+    await this.signIn(person);
     await this.step("signed-in");
-    const out = page.getByRole("button", { name: words.signedIn }).or(page.getByRole("link", { name: words.signedIn }));
-    this.expect((await out.count()) > 0, `no «${words.signedIn}» after signing in`);
 
     await this.goto(settings.poll);
     await this.step("poll-open");
@@ -267,18 +288,24 @@ process.on("SIGTERM", () => {
   process.exit(1);
 });
 
-for (const [index, javascript] of [true, false].entries()) {
-  const run = new Run(javascript);
+async function walk(name, javascript, way) {
+  const run = new Run(name, javascript);
   runs.push(run.report);
   try {
     await run.open();
-    await run.journey(settings.people[index]);
+    await way(run);
   } catch (error) {
     run.problem(`stopped: ${error.message}`);
-    await run.page?.screenshot({ path: join(settings.out, `${javascript ? "js" : "nojs"}-stopped.png`), fullPage: true }).catch(() => {});
+    await run.page?.screenshot({ path: join(settings.out, `${name}-stopped.png`), fullPage: true }).catch(() => {});
   } finally {
     await run.context?.close();
   }
+}
+
+await walk("js", true, (run) => run.journey(settings.people[0]));
+await walk("nojs", false, (run) => run.journey(settings.people[1]));
+for (const visit of settings.visits ?? []) {
+  await walk(visit.name, true, (run) => run.visit(visit));
 }
 await browser.close();
 report();

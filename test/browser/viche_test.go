@@ -7,6 +7,7 @@ import (
 
 	"viche/internal/city"
 	"viche/internal/citytest"
+	"viche/modules/people"
 )
 
 // TestResidentVotesInANationalPoll walks through the pages of a real city.
@@ -14,6 +15,11 @@ func TestResidentVotesInANationalPoll(t *testing.T) {
 	needBrowser(t)
 	n := citytest.Fediverse(t, citytest.Options{Config: func(_ string, c *city.Config) { c.K, c.Step = 3, 2 }}, "ukraine", "kamianske", "lviv")
 	olena, petro := n.Resident("kamianske", "olena", true), n.Resident("kamianske", "petro", true)
+	if _, err := n.Town("kamianske").People.AddResident(t.Context(), people.NewResident{
+		Handle: "stepan", Name: "Модератор", Email: "stepan@mail.test", Password: citytest.Password, Role: "moderator",
+	}); err != nil {
+		t.Fatal(err)
+	}
 	crowd := append(n.Crowd("kamianske", 91), n.Crowd("lviv", 46)...)
 	n.Settle()
 	poll := n.OpenPoll("ukraine", "national")
@@ -28,13 +34,26 @@ func TestResidentVotesInANationalPoll(t *testing.T) {
 		n.Settle()
 	}
 
-	r := walk(t, "national", site{
+	s := site{
 		Base: "https://kamianske.test", Poll: "https://kamianske.test/polls/" + poll.PollID,
 		Hosts:  n.Hosts(),
 		People: []person{{olena.Email, citytest.Password}, {petro.Email, citytest.Password}},
 		Hidden: []string{strconv.Itoa(len(crowd))},
-	})
-	checkWalk(t, r)
+		Visits: []visit{
+			{Name: "stranger", Pages: map[string]string{
+				"home": "/", "polls": "/polls", "spheres": "/spheres", "sphere": "/@ecology", "initiatives": "/polls/initiatives",
+				"count": "/how-we-count", "charter": "/charter", "sign-up": "/sign-up", "password": "/password",
+				"english": "/polls/" + poll.PollID + "?lang=en",
+			}},
+			{Name: "resident", person: person{olena.Email, citytest.Password}, Pages: map[string]string{
+				"home": "/", "me": "/me", "edit": "/me/profile", "profile": "/@olena", "verify": "/verify",
+			}},
+			{Name: "moderator", person: person{"stepan@mail.test", citytest.Password}, Pages: map[string]string{
+				"verifications": "/desk/verifications", "accounts": "/desk/accounts", "desk-polls": "/desk/polls", "new-poll": "/polls/new",
+			}},
+		},
+	}
+	checkWalk(t, s, walk(t, "national", s))
 
 	// Both voted for the first option and changed to the second one.
 	// The close, and the day that cities have for their statements.

@@ -361,7 +361,7 @@ func (c *City) openModules(ctx context.Context) error {
 	c.Federation.Handle(c.Polls.Inbox()...)
 	c.Site, err = web.New(web.Options{
 		Base: c.Config.Base(), InstanceName: "Віче · " + c.Config.Name, Territory: c.place(c.Config.Territory, "uk"), Operator: c.Config.Operator,
-		Demo: c.Config.Demo, Source: source, Locale: c.Words, Log: c.Log, DB: c.DB,
+		Demo: c.Config.Demo, Source: c.Config.Source, Locale: c.Words, Log: c.Log, DB: c.DB,
 		Counting:   web.Counting{K: c.Config.K, Step: c.Config.Step, Every: c.Config.SnapshotEvery},
 		Modules:    []web.Pages{{Name: "people", Files: people.Files}, {Name: "polls", Files: polls.Files}},
 		Home:       func(w http.ResponseWriter, r *http.Request) { c.Polls.Home(w, r) },
@@ -440,9 +440,6 @@ func hostname(host string) string {
 	name, _, _ := strings.Cut(host, ":")
 	return name
 }
-
-// source is where the program's own text lies, as its licence demands.
-const source = "https://github.com/viche-network/viche"
 
 // FolderOf is where an instance of a demo keeps its files, by host.
 func FolderOf(dir, host string) string { return filepath.Join(dir, hostname(host)) }

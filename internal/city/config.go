@@ -35,6 +35,7 @@ type Config struct {
 
 	Name     string   // of the instance; empty: the territory's
 	Operator string   // who moderates, by which contract
+	Source   string   // address of the source code that runs here, as the AGPL demands; empty: no link
 	Spheres  []string // slugs of the open ones, in their fixed order
 
 	AllowPrivate   []netip.Prefix // private networks that the outgoing client may reach

@@ -74,6 +74,7 @@ func (c *Config) settings() []setting {
 		{"VICHE_COORDINATOR_KEY", &c.CoordinatorKey, nil},
 		{"VICHE_NAME", &c.Name, nil},
 		{"VICHE_OPERATOR", &c.Operator, nil},
+		{"VICHE_SOURCE", &c.Source, nil},
 		{"VICHE_SPHERES", &c.Spheres, nil},
 		{"VICHE_ALLOW_PRIVATE", &c.AllowPrivate, nil},
 		{"VICHE_TRUSTED_PROXIES", &c.TrustedProxies, nil},

@@ -44,6 +44,12 @@ func (f newForm) draft(now time.Time, initiative bool, wrong *web.FormErrors) Dr
 	if f.Scope == string(National) || f.Scope == string(City) {
 		d.Territory = ""
 	}
+	if f.Sphere == "" {
+		wrong.Add("sphere", "polls.draft.sphere.missing")
+	}
+	if f.Scope == string(Region) && f.Territory == "" {
+		wrong.Add("territory", "polls.draft.territory.missing")
+	}
 	given := slices.ContainsFunc(d.Options, func(o string) bool { return strings.TrimSpace(o) != "" })
 	has := slices.ContainsFunc(d.Options, func(o string) bool { return strings.EqualFold(clean(o), hardToSay) })
 	if f.Hard && given && !has {
@@ -109,8 +115,21 @@ func (p *Polls) renderNew(w http.ResponseWriter, r *http.Request, status int, fo
 		p.site.Error(w, r, err)
 		return
 	}
-	view.Errors = wrong
+	view.Errors = inOrder(wrong, "title", "body", "options", "sphere", "scope", "territory", "days", "results", "closesAt")
 	p.site.Render(w, r, status, "polls/new", view)
+}
+
+// inOrder sorts errors as their fields stand on the page; the rest comes last.
+func inOrder(wrong web.FormErrors, fields ...string) (out web.FormErrors) {
+	for _, field := range fields {
+		if e := wrong.For(field); e != nil {
+			out.Add(field, e.Key, e.Args...)
+		}
+	}
+	for _, e := range wrong.List() {
+		out.Add(e.Field, e.Key, e.Args...)
+	}
+	return out
 }
 
 func (p *Polls) viewNew(ctx context.Context, words *locale.Printer, v *web.Viewer, form newForm) (newView, error) {

@@ -41,7 +41,9 @@ func (p *Polls) routes(r chi.Router) {
 	r.Get("/polls/initiatives", p.showInitiatives)
 	r.Get("/polls/{id}", p.show)
 	r.Post("/polls/{id}/ballot", p.vote)
-	r.Get("/polls/{id}/ballot", p.backToPoll)
+	for _, form := range []string{"ballot", "support"} { // whoever comes back from signing in, or reloads
+		r.Get("/polls/{id}/"+form, p.backToPoll)
+	}
 
 	r.Group(func(r chi.Router) {
 		r.Use(p.site.SignedIn)

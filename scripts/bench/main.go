@@ -83,7 +83,7 @@ func parse(in io.Reader) (figures, error) {
 			pkg = name
 		}
 		if name, ok := strings.CutPrefix(line, "cpu: "); ok {
-			f.CPU = name
+			f.CPU = strings.TrimSpace(name)
 		}
 		fields := strings.Fields(line)
 		if len(fields) < 4 || len(fields)%2 != 0 || !strings.HasPrefix(fields[0], "Benchmark") {

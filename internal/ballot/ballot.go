@@ -65,9 +65,9 @@ var ErrNotRegistered = fmt.Errorf("not on the register: %w", store.ErrDenied)
 // ErrCredential says that the answer may not be read with this credential.
 var ErrCredential = fmt.Errorf("the credential is newer than the answer: %w", store.ErrDenied)
 
-// tagsPerRow balances the rows of a register against the bytes read to find
-// one tag in it: 8 kB.
-const tagsPerRow = 256
+// tagsPerRow balances the rows of a register against the bytes read to find one
+// tag in it: 1.5 kB, which PostgreSQL still keeps in the row itself.
+const tagsPerRow = 48
 
 const tagSize = sha256.Size
 
@@ -102,20 +102,27 @@ func (b *Box) Registered(ctx context.Context, q store.Bound, p Poll, person []by
 
 func registered(ctx context.Context, q store.Bound, p Poll, tag []byte) (bool, error) {
 	var tags []byte
-	err := q.Row(ctx, []any{&tags}, `
-		select tags from register
-		where poll = ? and first <= ?
-		order by first desc
-		limit 1`, p.ID, tag)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
+	err := q.Row(ctx, []any{&tags}, neighbours, p.ID, tag)
 	if err != nil {
 		return false, fmt.Errorf("read register: %w", err)
 	}
+	return among(tags, tag), nil
+}
+
+// neighbours are the tags of the register's row in which a tag would lie; none
+// if it lies before all others.
+const neighbours = `
+	select coalesce((
+		select tags from register
+		where poll = ? and first <= ?
+		order by first desc
+		limit 1), '')`
+
+// among finds a tag among sorted ones.
+func among(tags, tag []byte) bool {
 	n := len(tags) / tagSize
 	i := sort.Search(n, func(i int) bool { return bytes.Compare(tags[i*tagSize:(i+1)*tagSize], tag) >= 0 })
-	return i < n && bytes.Equal(tags[i*tagSize:(i+1)*tagSize], tag), nil
+	return i < n && bytes.Equal(tags[i*tagSize:(i+1)*tagSize], tag)
 }
 
 // Put stores the answer of somebody on the register. It returns how often this
@@ -128,12 +135,14 @@ func (b *Box) Put(ctx context.Context, tx *store.Tx, p Poll, v Voter, a Answer) 
 		return 0, err
 	}
 	tag := b.tag(p, v.Person)
-	ok, err := registered(ctx, tx.Bound, p, tag)
-	if err != nil {
+	var tags []byte
+	if err := tx.Soon(ctx, []any{&tags}, func() error {
+		if !among(tags, tag) {
+			return ErrNotRegistered
+		}
+		return nil
+	}, neighbours, p.ID, tag); err != nil {
 		return 0, fmt.Errorf("put ballot: %w", err)
-	}
-	if !ok {
-		return 0, ErrNotRegistered
 	}
 	return b.put(ctx, tx, verified, p, tag, v, choice, replace)
 }

@@ -50,6 +50,7 @@ func openWorld(t *testing.T, o citytest.Options) *world {
 	for name := range voting {
 		w.crowd[name] = w.n.Crowd(name, 40)
 	}
+	w.n.Bearer(&w.crowd["kamianske"][2]) // who will vote by token
 	early := w.people()
 	w.stranger = startStranger(t, w.n)
 	for _, followed := range []string{"https://kamianske.test/spheres/ecology", "https://kamianske.test/actor", "https://lviv.test/spheres/ecology", "https://ukraine.test/actor", "https://ukraine.test/spheres/ecology"} {
@@ -118,8 +119,9 @@ func (w *world) apply() {
 // A guise is one way to be somebody who may not see totals.
 type guise struct {
 	name  string
-	who   string   // handle, if signed in
-	voted []string // polls in which this person's own vote opened the results
+	who   string // handle, if signed in
+	reads bool   // sends no forms, since another guise sends the same ones
+	slow  bool   // sends the forms that take long
 	dress func(*http.Request)
 }
 
@@ -143,11 +145,11 @@ func (w *world) people() (early []citytest.Resident) {
 		page := accept("text/html,application/xhtml+xml,*/*;q=0.8")
 		resident := add("resident", true, "uk", "")
 		all := []guise{
-			{name: "nobody", dress: page},
-			{name: "nobody in English", dress: func(r *http.Request) { page(r); r.Header.Set("Accept-Language", "en") }},
+			{name: "nobody", slow: true, dress: page},
+			{name: "nobody in English", reads: true, dress: func(r *http.Request) { page(r); r.Header.Set("Accept-Language", "en") }},
 			{name: "a program", dress: accept("application/json")},
-			{name: "a server", dress: accept("application/activity+json")},
-			{name: "a server that signs", dress: func(r *http.Request) {
+			{name: "a server", reads: true, dress: accept("application/activity+json")},
+			{name: "a server that signs", reads: true, dress: func(r *http.Request) {
 				r.Header.Set("Accept", `application/ld+json; profile="https://www.w3.org/ns/activitystreams"`)
 				w.stranger.sign(r, "anna0", nil)
 			}},

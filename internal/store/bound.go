@@ -16,7 +16,7 @@ type Bound struct {
 	q interface {
 		ExecContext(context.Context, string, ...any) (sql.Result, error)
 		QueryContext(context.Context, string, ...any) (*sql.Rows, error)
-		QueryRowContext(context.Context, string, ...any) *sql.Row
+		row(ctx context.Context, into []any, query string, args ...any) error
 	}
 	pg bool
 }
@@ -42,7 +42,14 @@ func (b Bound) Query(ctx context.Context, query string, args ...any) (*sql.Rows,
 // Row reads one row into dest; ErrNotFound if there is none.
 func (b Bound) Row(ctx context.Context, dest []any, query string, args ...any) error {
 	query, args = b.prepare(query, args)
-	return Kind(b.q.QueryRowContext(ctx, query, args...).Scan(dest...))
+	return Kind(b.q.row(ctx, dest, query, args...))
+}
+
+// plain runs statements as they come.
+type plain struct{ *sql.DB }
+
+func (p plain) row(ctx context.Context, into []any, query string, args ...any) error {
+	return p.QueryRowContext(ctx, query, args...).Scan(into...)
 }
 
 func (b Bound) prepare(query string, args []any) (string, []any) {

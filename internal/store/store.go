@@ -46,6 +46,7 @@ type DB struct {
 	log    *slog.Logger
 	clock  func() time.Time
 	read   *bun.DB
+	bound  Bound  // read with real parameters
 	path   string // of the SQLite file; empty on PostgreSQL
 	writer writer
 	jobs   jobs
@@ -70,6 +71,7 @@ type Tx struct {
 	db      *DB
 	enqueue enqueuer
 	after   []func()
+	ahead   *ahead // PostgreSQL: what travels with the next statement
 }
 
 // AfterCommit runs f once the change is safely stored, and never if it is not.
@@ -79,20 +81,19 @@ func (tx *Tx) AfterCommit(f func()) { tx.after = append(tx.after, f) }
 // nobody gets past Alone on the same id. SQLite has one writer, so there the
 // change itself is alone already.
 func (tx *Tx) Share(ctx context.Context, id int64) error {
-	return tx.door(ctx, "select pg_advisory_xact_lock_shared(?)", id)
+	if !tx.db.Postgres() {
+		return nil
+	}
+	return tx.Soon(ctx, nil, nil, "select pg_advisory_xact_lock_shared(?)", id)
 }
 
 // Alone waits until every change that holds the door of id has ended, and keeps
 // new ones out until this one ends.
 func (tx *Tx) Alone(ctx context.Context, id int64) error {
-	return tx.door(ctx, "select pg_advisory_xact_lock(?)", id)
-}
-
-func (tx *Tx) door(ctx context.Context, query string, id int64) error {
 	if !tx.db.Postgres() {
 		return nil
 	}
-	_, err := tx.Exec(ctx, query, id)
+	_, err := tx.Exec(ctx, "select pg_advisory_xact_lock(?)", id)
 	return err
 }
 
@@ -145,7 +146,7 @@ func (db *DB) Now() time.Time { return db.clock() }
 func (db *DB) Read() bun.IDB { return db.read }
 
 // ReadBound is Read with real parameters.
-func (db *DB) ReadBound() Bound { return Bound{q: db.read.DB, pg: db.path == ""} }
+func (db *DB) ReadBound() Bound { return db.bound }
 
 // Postgres says which of the two databases this is, for the few commands whose
 // work differs by nature (back-up, the rewriting of a box at the close).
@@ -220,8 +221,9 @@ func (db *DB) openSQLite(ctx context.Context, path string, o Options) error {
 	r.SetMaxOpenConns(o.Conns)
 	r.SetMaxIdleConns(o.Conns)
 	db.read = bun.NewDB(r, sqlitedialect.New())
+	db.bound = Bound{q: reading{r, newPrepared(r)}}
 	db.jobs.sqlite = w
-	gw := &groupWriter{db: db, pool: w, bun: bun.NewDB(w, sqlitedialect.New()), queue: make(chan *request, 256), quit: make(chan struct{})}
+	gw := &groupWriter{db: db, pool: w, bun: bun.NewDB(w, sqlitedialect.New()), kept: newPrepared(w), queue: make(chan *request, 256), quit: make(chan struct{})}
 	db.writer = gw
 	gw.done.Add(1)
 	go gw.run()
@@ -238,6 +240,7 @@ type groupWriter struct {
 	db    *DB
 	pool  *sql.DB
 	bun   *bun.DB
+	kept  *prepared
 	queue chan *request
 	quit  chan struct{}
 	once  sync.Once
@@ -292,13 +295,16 @@ func (g *groupWriter) run() {
 		case <-g.quit:
 			return
 		case r := <-g.queue:
-			g.commit(r)
+			for _, query := range g.commit(r) {
+				g.kept.keep(context.Background(), query)
+			}
 		}
 	}
 }
 
-// commit runs r and whatever waits behind it, then commits once.
-func (g *groupWriter) commit(r *request) {
+// commit runs r and whatever waits behind it, then commits once. It returns the
+// statements that are worth preparing.
+func (g *groupWriter) commit(r *request) (later []string) {
 	group := []*request{}
 	fail := func(err error) {
 		for _, r := range group {
@@ -324,14 +330,15 @@ func (g *groupWriter) commit(r *request) {
 	tx, err := g.bun.BeginTx(ctx, nil)
 	if err != nil {
 		fail(err)
-		return
+		return nil
 	}
+	bound := Bound{q: writing{tx.Tx, g.kept, &later}}
 	for {
 		var broken bool
-		if r.err, broken = g.step(tx, r); broken {
+		if r.err, broken = g.step(tx, bound, r); broken {
 			_ = tx.Rollback() // SQLite has ended the transaction by itself
 			fail(r.err)
-			return
+			return nil
 		}
 		if len(group) == groupSize {
 			break
@@ -348,16 +355,17 @@ func (g *groupWriter) commit(r *request) {
 		_ = tx.Rollback() // the commit's error is the one to tell
 		fail(err)
 	}
+	return later
 }
 
 // step runs one change inside its savepoint. It is broken when the savepoint
 // cannot be taken back, as after a full disk: then nothing of the group stands.
-func (g *groupWriter) step(tx bun.Tx, r *request) (err error, broken bool) {
+func (g *groupWriter) step(tx bun.Tx, bound Bound, r *request) (err error, broken bool) {
 	if err := r.ctx.Err(); err != nil {
 		return err, false
 	}
 	ctx := context.WithoutCancel(r.ctx)
-	if _, err := tx.ExecContext(ctx, "savepoint change"); err != nil {
+	if _, err := bound.q.ExecContext(ctx, "savepoint change"); err != nil {
 		return err, true
 	}
 	defer func() {
@@ -365,16 +373,16 @@ func (g *groupWriter) step(tx bun.Tx, r *request) (err error, broken bool) {
 			err = fmt.Errorf("store: panic in a change: %v", p)
 		}
 		if err != nil {
-			if _, rerr := tx.ExecContext(ctx, "rollback to change"); rerr != nil {
+			if _, rerr := bound.q.ExecContext(ctx, "rollback to change"); rerr != nil {
 				err, broken = errors.Join(err, rerr), true
 				return
 			}
 		}
-		if _, rerr := tx.ExecContext(ctx, "release change"); rerr != nil {
+		if _, rerr := bound.q.ExecContext(ctx, "release change"); rerr != nil {
 			err, broken = errors.Join(err, rerr), true
 		}
 	}()
-	r.tx = &Tx{IDB: tx, Bound: Bound{q: tx.Tx}, Now: g.db.clock(), db: g.db, enqueue: g.db.jobs.sqliteEnqueuer(tx.Tx)}
+	r.tx = &Tx{IDB: tx, Bound: bound, Now: g.db.clock(), db: g.db, enqueue: g.db.jobs.sqliteEnqueuer(tx.Tx)}
 	return r.fn(ctx, r.tx), false
 }
 
@@ -401,6 +409,7 @@ func (db *DB) openPostgres(ctx context.Context, dsn string, o Options) error {
 	std := stdlib.OpenDBFromPool(pool)
 	db.close = append(db.close, std.Close)
 	db.read = bun.NewDB(std, pgdialect.New())
+	db.bound = Bound{q: plain{std}, pg: true}
 	db.jobs.pg = pool
 	db.writer = &pgWriter{db: db}
 	return db.openInserter()
@@ -450,8 +459,12 @@ func (w *pgWriter) once(ctx context.Context, fn func(context.Context, *Tx) error
 			_ = pgtx.Rollback(context.WithoutCancel(ctx)) // a lost connection rolls back by itself
 		}
 	}()
-	tx := &Tx{IDB: conn, Bound: Bound{q: conn.Conn, pg: true}, Now: w.db.clock(), db: w.db, enqueue: w.db.jobs.pgEnqueuer(pgtx)}
+	ahead := &ahead{conn: conn.Conn, raw: raw}
+	tx := &Tx{IDB: conn, Bound: Bound{q: ahead, pg: true}, Now: w.db.clock(), db: w.db, enqueue: w.db.jobs.pgEnqueuer(pgtx), ahead: ahead}
 	if err := fn(ctx, tx); err != nil {
+		return nil, err
+	}
+	if err := tx.Settle(ctx); err != nil {
 		return nil, err
 	}
 	if err := pgtx.Commit(ctx); err != nil {

@@ -48,7 +48,7 @@ func (p *Polls) Cast(ctx context.Context, v *web.Viewer, pollID string, choices 
 	if err != nil {
 		return 0, err
 	}
-	err = p.DB.WriteSharing(ctx, poll.ID, func(ctx context.Context, tx *store.Tx) error {
+	err = p.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		changes, err = p.cast(ctx, tx, poll, func(box ballot.Poll, answer ballot.Answer) (int, error) {
 			return p.Box.Put(ctx, tx, box, who, answer)
 		}, choices)
@@ -68,14 +68,21 @@ func (p *Polls) cast(ctx context.Context, tx *store.Tx, poll *Poll, put func(bal
 	}
 	now := *poll
 	var closed int64
-	if err := tx.Row(ctx, []any{&now.State, &closed}, "select state, closed_at from polls where id = ?", poll.ID); err != nil {
-		return 0, fmt.Errorf("cast ballot on %s: %w", poll.PollID, err)
+	if err := tx.Soon(ctx, []any{&now.State, &closed}, func() error {
+		now.ClosedAt = store.Time(closed)
+		if !now.Accepts(tx.Now) {
+			return ErrClosed
+		}
+		return nil
+	}, "select state, closed_at from polls where id = ?", poll.ID); err != nil {
+		return 0, err
 	}
-	now.ClosedAt = store.Time(closed)
-	if !now.Accepts(tx.Now) {
-		return 0, ErrClosed
+	changes, err := put(poll.Box(), ballot.Answer{choices})
+	// A poll that is over takes nothing, whatever else was wrong.
+	if over := tx.Settle(ctx); over != nil {
+		return 0, over
 	}
-	return put(poll.Box(), ballot.Answer{choices})
+	return changes, err
 }
 
 // voter says who is behind a viewer, or why that is nobody who votes here.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/go-chi/chi/v5"
+
 	"viche/internal/store"
 	"viche/web"
 )
@@ -16,8 +18,8 @@ const ballotLimit = 16 << 10
 // cast answers PUT /polls/ID/ballot. The same request again changes nothing, so
 // a program may repeat one whose answer got lost.
 func (a *API) cast(w http.ResponseWriter, r *http.Request) {
-	poll, err := a.poll(r)
-	if err != nil {
+	poll := chi.URLParam(r, "id")
+	if err := a.Polls.WasOpened(r.Context(), poll); err != nil {
 		a.fail(w, r, err)
 		return
 	}
@@ -26,7 +28,7 @@ func (a *API) cast(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	changes, err := a.Polls.Cast(r.Context(), web.ViewerOf(r), poll.PollID, choices)
+	changes, err := a.Polls.Cast(r.Context(), web.ViewerOf(r), poll, choices)
 	if err != nil {
 		a.fail(w, r, err)
 		return

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// ahead runs the statements of a change on PostgreSQL. Those that Tx.Soon put
+// down wait for the next one and travel with it: a change that waits for one
+// answer after another mostly waits.
+type ahead struct {
+	conn *sql.Conn
+	raw  *pgx.Conn // the same connection
+	soon []asked
+}
+
+// asked is a statement that waits.
+type asked struct {
+	query string
+	args  []any
+	into  []any // of its only row; nil if nobody wants it
+	check func() error
+}
+
+// Soon runs a statement before any later one of tx.Bound, though maybe not
+// before that is asked for. Its row is read into "into" (ErrNotFound if there is
+// none; nil reads nothing), then check is called, unless it is nil. What goes
+// wrong comes as the error of the later statement, or of Settle, and the change
+// must end then: the later statement has run.
+func (tx *Tx) Soon(ctx context.Context, into []any, check func() error, query string, args ...any) error {
+	if tx.ahead != nil {
+		query, args = tx.prepare(query, args)
+		tx.ahead.soon = append(tx.ahead.soon, asked{query, args, into, check})
+		return nil
+	}
+	var err error
+	if into == nil {
+		_, err = tx.Exec(ctx, query, args...)
+	} else {
+		err = tx.Row(ctx, into, query, args...)
+	}
+	if err == nil && check != nil {
+		err = check()
+	}
+	return err
+}
+
+// Settle makes sure that everything put down by Soon has run.
+func (tx *Tx) Settle(ctx context.Context) error {
+	if tx.ahead == nil {
+		return nil
+	}
+	return Kind(tx.ahead.settle(ctx))
+}
+
+func (a *ahead) settle(ctx context.Context) error {
+	if len(a.soon) == 0 {
+		return nil
+	}
+	_, err := a.together(ctx)
+	return err
+}
+
+func (a *ahead) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if len(a.soon) == 0 {
+		return a.conn.ExecContext(ctx, query, args...)
+	}
+	a.soon = append(a.soon, asked{query: query, args: args})
+	n, err := a.together(ctx)
+	return driver.RowsAffected(n), err
+}
+
+func (a *ahead) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := a.settle(ctx); err != nil {
+		return nil, err
+	}
+	return a.conn.QueryContext(ctx, query, args...)
+}
+
+func (a *ahead) row(ctx context.Context, into []any, query string, args ...any) error {
+	if len(a.soon) == 0 {
+		return a.conn.QueryRowContext(ctx, query, args...).Scan(into...)
+	}
+	a.soon = append(a.soon, asked{query: query, args: args, into: into})
+	_, err := a.together(ctx)
+	return err
+}
+
+// together sends all that waits at once, and reads the answers in order. It
+// returns how many rows the last statement touched.
+func (a *ahead) together(ctx context.Context) (touched int64, err error) {
+	all := a.soon
+	a.soon = nil
+	kept := make([]*pgconn.StatementDescription, len(all))
+	for i, one := range all {
+		// Asks the server once a connection, then remembers.
+		if kept[i], err = a.raw.Prepare(ctx, one.query, one.query); err != nil {
+			return 0, err
+		}
+	}
+	pipe := a.raw.PgConn().StartPipeline(ctx)
+	defer func() { err = errors.Join(err, pipe.Close()) }()
+	var build pgx.ExtendedQueryBuilder
+	for i, one := range all {
+		if err := build.Build(a.raw.TypeMap(), kept[i], one.args[1:]); err != nil { // the first one is pgx's mode
+			return 0, err
+		}
+		pipe.SendQueryPrepared(kept[i].Name, build.ParamValues, build.ParamFormats, build.ResultFormats)
+	}
+	if err := pipe.Sync(); err != nil {
+		return 0, err
+	}
+	for _, one := range all {
+		if touched, err = a.answer(pipe, one); err != nil {
+			return 0, err
+		}
+	}
+	return touched, nil
+}
+
+func (a *ahead) answer(pipe *pgconn.Pipeline, one asked) (int64, error) {
+	result, err := pipe.GetResults()
+	if err != nil {
+		return 0, err
+	}
+	reader, ok := result.(*pgconn.ResultReader)
+	if !ok {
+		return 0, errors.New("store: an answer of another kind")
+	}
+	rows := pgx.RowsFromResultReader(a.raw.TypeMap(), reader)
+	found := rows.Next()
+	if found && one.into != nil {
+		err = rows.Scan(one.into...)
+	}
+	rows.Close()
+	if err := errors.Join(err, rows.Err()); err != nil {
+		return 0, err
+	}
+	if one.into != nil && !found {
+		return 0, sql.ErrNoRows
+	}
+	if one.check != nil {
+		if err := one.check(); err != nil {
+			return 0, err
+		}
+	}
+	return rows.CommandTag().RowsAffected(), nil
+}

@@ -21,6 +21,7 @@ func TestModeratorOpensAndClosesAPoll(t *testing.T) {
 		if status, _ := as(t, n, "kamianske", crowd[1]).get("/desk/polls"); status != http.StatusNotFound {
 			t.Errorf("a resident's desk = %d, want 404", status)
 		}
+		desk.shows("/polls", 200, []string{"Стіл модератора"}, []string{"Moderator’s desk"})
 		desk.shows("/polls/new", 200, []string{"Відкрити опитування", "datetime-local", `value="transport"`}, []string{"Open a poll"})
 		status, page := desk.post("/polls", "title", "Де поставити зупинку?", "options", "тут\nтам", "more", "hard", "kind", "several", "sphere", "transport", "results", "afterVote", "closesAt", "завтра")
 		if status != http.StatusUnprocessableEntity {

@@ -22,7 +22,7 @@ const (
 	homeOpen   = 60             // open polls that the home page looks at
 	homeMine   = 4
 	homeSoon   = 3
-	homeClosed = 4
+	homeClosed = 3
 )
 
 // sphereGroup is a sphere with polls of it.

@@ -27,6 +27,7 @@ type listView struct {
 	First    string
 	Proposes bool
 	Official bool
+	Desk     bool
 }
 
 // wanted are the filters of the list, as they stand in its address.
@@ -100,7 +101,7 @@ func (p *Polls) list(ctx context.Context, words *locale.Printer, v *web.Viewer, 
 	view := listView{
 		Count:    words.T("polls.list.count", "Count", n),
 		Filtered: want.state != "" || want.scope != "" || want.sphere != "",
-		Official: opensAny(v), Proposes: !p.Coordinator || opensAny(v),
+		Desk:     moderatesAny(v), Official: opensAny(v), Proposes: !p.Coordinator || opensAny(v),
 	}
 	choices := func(chosen, all string, values ...string) []web.Choice {
 		out := []web.Choice{{Label: words.T(all), Checked: chosen == ""}}

@@ -64,8 +64,7 @@ func (p *Polls) routes(r chi.Router) {
 // ask. For the others there is no such page.
 func (p *Polls) staff(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := web.ViewerOf(r)
-		if !slices.ContainsFunc(v.Roles, func(role web.Role) bool { return role.Name == moderator || role.Name == operator }) {
+		if !moderatesAny(web.ViewerOf(r)) {
 			p.site.Error(w, r, store.ErrDenied)
 			return
 		}
@@ -78,14 +77,17 @@ func moderates(v *web.Viewer, sphere string) bool {
 	return v.Has(moderator, sphere) || v.Has(operator, sphere)
 }
 
+// moderatesAny says whether somebody watches over polls of some sphere.
+func moderatesAny(v *web.Viewer) bool {
+	return v != nil && slices.ContainsFunc(v.Roles, func(role web.Role) bool { return role.Name == moderator || role.Name == operator })
+}
+
 // opens says whether somebody may open polls of a sphere without asking.
 func opens(v *web.Viewer, sphere string) bool { return moderates(v, sphere) || v.Has(officer, sphere) }
 
 // opensAny says whether somebody may open polls of some sphere.
 func opensAny(v *web.Viewer) bool {
-	return v != nil && slices.ContainsFunc(v.Roles, func(role web.Role) bool {
-		return role.Name == moderator || role.Name == officer || role.Name == operator
-	})
+	return moderatesAny(v) || v != nil && slices.ContainsFunc(v.Roles, func(role web.Role) bool { return role.Name == officer })
 }
 
 // asked loads the poll that an address names.

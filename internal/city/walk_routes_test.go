@@ -291,3 +291,32 @@ func sortedHeader(h http.Header) (lines []string) {
 	slices.Sort(lines)
 	return lines
 }
+
+// checkWalked holds that the guises were what they are called: a walk among
+// pages that nobody may see would find nothing.
+func (w *world) checkWalked(answers map[string]answer) {
+	w.t.Helper()
+	city, nation := w.city.PollID, w.nation.PollID
+	for key, want := range map[string]int{
+		"kamianske.test to nobody: GET /":                                                         http.StatusOK,
+		"kamianske.test to nobody: GET /metrics":                                                  http.StatusOK,
+		"kamianske.test to nobody: GET /polls/feed.atom":                                          http.StatusOK,
+		"kamianske.test to a guest: GET /me":                                                      http.StatusOK,
+		"kamianske.test to a resident: GET /polls/" + city:                                        http.StatusOK,
+		"kamianske.test to a resident: POST /polls/" + city + "/ballot ← choices=o9":              http.StatusUnprocessableEntity,
+		"kamianske.test to a moderator: GET /desk/polls/" + city:                                  http.StatusOK,
+		"kamianske.test to an operator: GET /desk/mail":                                           http.StatusOK,
+		"kamianske.test to a server: GET /polls/" + city:                                          http.StatusOK,
+		"kamianske.test to a server that signs: GET /spheres/ecology/outbox?before=0":             http.StatusOK,
+		"kamianske.test to a resident by token: GET " + civic.Prefix + "/polls/" + nation:         http.StatusOK,
+		"lviv.test to a resident by token: GET " + civic.Prefix + "/polls/" + nation + "/results": http.StatusForbidden,
+		"lviv.test to a server: GET /tallies/" + nation + "/1":                                    http.StatusNotFound,
+		"ukraine.test to a server that signs: GET /polls/" + nation:                               http.StatusOK,
+		"ukraine.test to an officer: GET /polls/" + nation:                                        http.StatusOK,
+		"ukraine.test to a server that signs: GET /polls/" + nation + "/results/1":                http.StatusNotFound,
+	} {
+		if got, asked := answers[key]; !asked || got.status != want {
+			w.t.Errorf("%s = %d, %v; want %d", key, got.status, asked, want)
+		}
+	}
+}

@@ -37,6 +37,7 @@ func TestWalkFindsNoTotalOfAnOpenPoll(t *testing.T) {
 			after := w.walk()
 			w.compare("the votes are to be seen", before, after)
 			w.searchNumbers(after)
+			w.checkWalked(after)
 			w.checkShown(stored)
 			w.checkLetters()
 			if got := w.stranger.mail()[mail:]; len(got) > 0 {

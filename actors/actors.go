@@ -141,7 +141,7 @@ func (b *Book) ByIDs(ctx context.Context, idb bun.IDB, ids []int64) (map[int64]A
 		return found, nil
 	}
 	var list []Actor
-	if err := idb.NewRaw("select * from actors where id in (?)", bun.In(ids)).Scan(ctx, &list); err != nil {
+	if err := idb.NewRaw("select * from actors where id in (?)", bun.List(ids)).Scan(ctx, &list); err != nil {
 		return nil, fmt.Errorf("actors: %w", store.Kind(err))
 	}
 	for _, a := range list {

@@ -64,7 +64,7 @@ func (b *Book) Blocked(ctx context.Context, idb bun.IDB, host string) (bool, err
 		_, rest, _ = strings.Cut(rest, ".")
 	}
 	var rule string
-	err = store.Kind(idb.NewRaw("select rule from domains where host in (?) order by length(host) desc limit 1", bun.In(names)).Scan(ctx, &rule))
+	err = store.Kind(idb.NewRaw("select rule from domains where host in (?) order by length(host) desc limit 1", bun.List(names)).Scan(ctx, &rule))
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}

@@ -66,8 +66,8 @@ var ErrNotRegistered = fmt.Errorf("not on the register: %w", store.ErrDenied)
 var ErrCredential = fmt.Errorf("the credential is newer than the answer: %w", store.ErrDenied)
 
 // tagsPerRow balances the rows of a register against the bytes read to find one
-// tag in it: 1.5 kB, which PostgreSQL still keeps in the row itself.
-const tagsPerRow = 48
+// tag in it: 768 bytes, which both databases keep within the page of the row.
+const tagsPerRow = 24
 
 const tagSize = sha256.Size
 
@@ -317,7 +317,8 @@ func (b *Box) load(ctx context.Context, q store.Bound, in box, p Poll, tag []byt
 	if err != nil {
 		return opened{}, err
 	}
-	return unseal(aead, p, tag, seq, blob, nil)
+	o, _, err := unseal(aead, p, tag, seq, blob, nil)
+	return o, err
 }
 
 func (b *Box) aead(p Poll) (cipher.AEAD, error) {
@@ -347,22 +348,26 @@ func seal(aead cipher.AEAD, p Poll, tag []byte, o opened) []byte {
 // errSealed says that a row of the box is not what this city put there.
 var errSealed = errors.New("a ballot does not open: the box or the key file was changed")
 
-// unseal opens a row; buf, if long enough, saves an allocation a row.
-func unseal(aead cipher.AEAD, p Poll, tag []byte, seq uint32, blob, buf []byte) (opened, error) {
+// unseal opens a row. The scratch memory that it returns saves the allocations
+// of the next row; what it opened is then overwritten.
+func unseal(aead cipher.AEAD, p Poll, tag []byte, seq uint32, blob, scratch []byte) (opened, []byte, error) {
 	if len(blob) < nonceSize {
-		return opened{}, errSealed
+		return opened{}, scratch, errSealed
 	}
-	plain, err := aead.Open(buf[:0], blob[:nonceSize], blob[nonceSize:], bind(p, tag, seq, nil))
+	scratch = bind(p, tag, seq, scratch[:0])
+	bound := len(scratch)
+	scratch, err := aead.Open(scratch, blob[:nonceSize], blob[nonceSize:], scratch)
 	n := choiceSize(p.Questions)
-	if err != nil || len(plain) != 4+2*n {
-		return opened{}, errSealed
+	if err != nil || len(scratch) != bound+4+2*n {
+		return opened{}, nil, errSealed
 	}
+	plain := scratch[bound:]
 	return opened{
 		seq:    seq,
 		issued: int(binary.BigEndian.Uint32(plain)),
 		first:  plain[4 : 4+n],
 		choice: plain[4+n:],
-	}, nil
+	}, scratch, nil
 }
 
 // bind is what a sealed answer cannot be moved away from: poll, tag, sequence.

@@ -29,7 +29,6 @@ type world struct {
 	keys *keys.File
 	box  *ballot.Box
 	poll ballot.Poll
-	path string
 }
 
 func people(n int) iter.Seq2[[]byte, error] {

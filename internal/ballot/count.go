@@ -216,15 +216,16 @@ func (b *Box) tally(ctx context.Context, q store.Bound, aead cipher.AEAD, in box
 	}
 	defer rows.Close()
 	n := newNumbers(p.Questions, 0)
-	buf := make([]byte, 0, 4+2*choiceSize(p.Questions)+aead.Overhead())
+	var scratch []byte
 	var tag, blob sql.RawBytes
-	var seq uint32
+	var number int64 // as the drivers have it: any other type is read from its text
 	for rows.Next() {
-		if err := rows.Scan(&tag, &seq, &blob); err != nil {
+		if err := rows.Scan(&tag, &number, &blob); err != nil {
 			return Numbers{}, fmt.Errorf("read box: %w", err)
 		}
-		o, err := unseal(aead, p, tag, seq, blob, buf)
-		if err != nil {
+		seq := uint32(number)
+		var o opened
+		if o, scratch, err = unseal(aead, p, tag, seq, blob, scratch); err != nil {
 			return Numbers{}, err
 		}
 		if err := each(tag, seq); err != nil {
@@ -340,8 +341,8 @@ type tags struct {
 		Close() error
 	}
 	size int
-	row  []byte
-	item []byte // the current one; nil at the end
+	row  sql.RawBytes // good until the next one is asked for
+	item []byte       // the current one; nil at the end
 	seen int
 	err  error
 }

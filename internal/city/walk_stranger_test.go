@@ -32,16 +32,17 @@ type stranger struct {
 	key    *rsa.PrivateKey
 	public string
 
-	mu  sync.Mutex
-	got []string
-	ids int
+	mu   sync.Mutex
+	got  []string
+	made map[string]string // signatures of what is asked again and again
+	ids  int
 }
 
 const strangerBase = "https://fediverse.test"
 
 func startStranger(t *testing.T, n *citytest.Network) *stranger {
 	t.Helper()
-	s := &stranger{t: t, n: n, client: n.HTTP()}
+	s := &stranger{t: t, n: n, client: n.HTTP(), made: map[string]string{}}
 	var err error
 	if s.key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
 		t.Fatal(err)
@@ -108,12 +109,21 @@ func (s *stranger) sign(r *http.Request, handle string, body []byte) {
 		r.Header.Set("Digest", "SHA-256="+base64.StdEncoding.EncodeToString(sum[:]))
 		names, text = names+" digest", text+"\ndigest: "+r.Header.Get("Digest")
 	}
-	sum := sha256.Sum256([]byte(text))
-	signature, err := rsa.SignPKCS1v15(rand.Reader, s.key, crypto.SHA256, sum[:])
-	if err != nil {
-		s.t.Errorf("sign: %v", err)
+	r.Header.Set("Signature", fmt.Sprintf(`keyId="%s/users/%s#main-key",algorithm="rsa-sha256",headers="%s",signature="%s"`, strangerBase, handle, names, s.signature(text)))
+}
+
+func (s *stranger) signature(text string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.made[text] == "" {
+		sum := sha256.Sum256([]byte(text))
+		raw, err := rsa.SignPKCS1v15(rand.Reader, s.key, crypto.SHA256, sum[:])
+		if err != nil {
+			s.t.Errorf("sign: %v", err)
+		}
+		s.made[text] = base64.StdEncoding.EncodeToString(raw)
 	}
-	r.Header.Set("Signature", fmt.Sprintf(`keyId="%s/users/%s#main-key",algorithm="rsa-sha256",headers="%s",signature="%s"`, strangerBase, handle, names, base64.StdEncoding.EncodeToString(signature)))
+	return s.made[text]
 }
 
 // send posts an activity of somebody here into an inbox.

@@ -243,7 +243,7 @@ func (p *Polls) List(ctx context.Context, f Filter) (list []*Poll, more bool, er
 	if len(f.States) == 0 {
 		f.States = []State{Open, Closed}
 	}
-	q = q.Where("state in (?)", bun.In(f.States))
+	q = q.Where("state in (?)", bun.List(f.States))
 	if f.Scope != "" {
 		q = q.Where("scope = ?", f.Scope)
 	}
@@ -251,7 +251,7 @@ func (p *Polls) List(ctx context.Context, f Filter) (list []*Poll, more bool, er
 		q = q.Where("sphere = ?", f.Sphere)
 	}
 	if len(f.Spheres) > 0 {
-		q = q.Where("sphere in (?)", bun.In(f.Spheres))
+		q = q.Where("sphere in (?)", bun.List(f.Spheres))
 	}
 	if f.By != 0 {
 		q = q.Where("initiator = ?", f.By)

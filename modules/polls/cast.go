@@ -40,11 +40,23 @@ var ErrClosed = fmt.Errorf("the poll takes no ballots: %w", store.ErrExists)
 // the same person said before. It returns how often the answer was changed.
 // Errors: *Denied, ErrClosed, a *store.FieldError, store.ErrNotFound.
 func (p *Polls) Cast(ctx context.Context, v *web.Viewer, pollID string, choices []string) (changes int, err error) {
+	if v == nil {
+		return 0, &Denied{SignIn}
+	}
+	who, err := p.Resident(ctx, p.DB.ReadBound(), v.AccountID)
+	if err != nil {
+		return 0, fmt.Errorf("who votes: %w", err)
+	}
+	return p.CastAs(ctx, v, who, pollID, choices)
+}
+
+// CastAs is Cast where it was just read who the viewer is.
+func (p *Polls) CastAs(ctx context.Context, v *web.Viewer, r Resident, pollID string, choices []string) (changes int, err error) {
 	poll, err := p.core(ctx, pollID)
 	if err != nil {
 		return 0, err
 	}
-	who, err := p.voter(ctx, poll, v)
+	who, err := p.mayVote(poll, v, r)
 	if err != nil {
 		return 0, err
 	}
@@ -94,6 +106,12 @@ func (p *Polls) voter(ctx context.Context, poll *Poll, v *web.Viewer) (ballot.Vo
 	if err != nil {
 		return ballot.Voter{}, fmt.Errorf("who votes: %w", err)
 	}
+	return p.mayVote(poll, v, who)
+}
+
+// mayVote says why somebody does not vote here, as far as the register need not
+// be asked.
+func (p *Polls) mayVote(poll *Poll, v *web.Viewer, who Resident) (ballot.Voter, error) {
 	switch {
 	case !who.Votes:
 		return ballot.Voter{}, &Denied{Organisation}

@@ -28,7 +28,7 @@ func (a *API) cast(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	changes, err := a.Polls.Cast(r.Context(), web.ViewerOf(r), poll, choices)
+	changes, err := a.Polls.CastAs(r.Context(), web.ViewerOf(r), callerOf(r).voter, poll, choices)
 	if err != nil {
 		a.fail(w, r, err)
 		return

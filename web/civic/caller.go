@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"viche/internal/store"
+	"viche/modules/people"
+	"viche/modules/polls"
 	"viche/web"
 )
 
@@ -17,6 +19,7 @@ import (
 type caller struct {
 	token  string // its hash; "" without a token
 	scopes []string
+	voter  polls.Resident // where a ballot is cast
 }
 
 type callerKey struct{}
@@ -36,13 +39,32 @@ var (
 // the session of a browser says, else nobody. Requests with a wrong token count
 // against the address they come from, or guessing would be free.
 func (a *API) identify(next http.Handler) http.Handler {
+	return a.identified(next, func(ctx context.Context, token string, is *caller) (v *web.Viewer, err error) {
+		v, is.scopes, err = a.People.AuthenticateScoped(ctx, token)
+		return v, err
+	})
+}
+
+// identifyVoter is identify where a ballot is cast: it asks for less.
+func (a *API) identifyVoter(next http.Handler) http.Handler {
+	return a.identified(next, func(ctx context.Context, token string, is *caller) (*web.Viewer, error) {
+		voter, scopes, err := a.People.AuthenticateVoter(ctx, token)
+		is.scopes = scopes
+		is.voter = polls.Resident{Person: voter.Person, Issued: voter.Issued, Votes: voter.Kind == people.Resident}
+		return &web.Viewer{AccountID: voter.Account, CredentialGeneration: voter.Credential}, err
+	})
+}
+
+func (a *API) identified(next http.Handler, find func(context.Context, string, *caller) (*web.Viewer, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, given := bearer(r)
 		if !given {
 			next.ServeHTTP(w, r)
 			return
 		}
-		viewer, scopes, err := a.People.AuthenticateScoped(r.Context(), token)
+		hash := sha256.Sum256([]byte(token))
+		is := caller{token: string(hash[:])}
+		viewer, err := find(r.Context(), token, &is)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			a.limited(a.refuse(errToken)).ServeHTTP(w, r)
@@ -51,8 +73,7 @@ func (a *API) identify(next http.Handler) http.Handler {
 			a.fail(w, r, err)
 			return
 		}
-		hash := sha256.Sum256([]byte(token))
-		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, caller{string(hash[:]), scopes}))
+		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, is))
 		next.ServeHTTP(w, web.WithViewer(r, viewer))
 	})
 }

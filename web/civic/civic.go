@@ -89,8 +89,8 @@ func (a *API) Routes(r chi.Router) {
 				r.Get("/trust/{version}", a.trustVersion)
 				r.With(a.person).Get("/polls/{id}/ballot", a.ownBallot)
 			})
-			r.With(a.bearer, a.scope("write")).Put("/polls/{id}/ballot", a.cast)
 		})
+		r.With(unkept, a.identifyVoter, a.limited, a.bearer, a.scope("write")).Put("/polls/{id}/ballot", a.cast)
 	})
 }
 

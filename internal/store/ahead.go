@@ -14,10 +14,14 @@ import (
 // down wait for the next one and travel with it: a change that waits for one
 // answer after another mostly waits.
 type ahead struct {
-	conn *sql.Conn
-	raw  *pgx.Conn // the same connection
-	soon []asked
+	conn  *sql.Conn // nil in WriteBound
+	raw   *pgx.Conn // the same connection
+	begin bool      // the transaction is yet to begin, with the next statement
+	soon  []asked
 }
+
+// beginning is the statement that is sent first where the transaction is yet to begin.
+var beginning = asked{query: "begin", args: []any{pgx.QueryExecModeCacheStatement}}
 
 // asked is a statement that waits.
 type asked struct {
@@ -67,7 +71,7 @@ func (a *ahead) settle(ctx context.Context) error {
 }
 
 func (a *ahead) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if len(a.soon) == 0 {
+	if len(a.soon) == 0 && a.conn != nil {
 		return a.conn.ExecContext(ctx, query, args...)
 	}
 	a.soon = append(a.soon, asked{query: query, args: args})
@@ -76,6 +80,9 @@ func (a *ahead) ExecContext(ctx context.Context, query string, args ...any) (sql
 }
 
 func (a *ahead) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if a.conn == nil {
+		return nil, errors.New("store: a query of many rows in WriteBound")
+	}
 	if err := a.settle(ctx); err != nil {
 		return nil, err
 	}
@@ -83,7 +90,7 @@ func (a *ahead) QueryContext(ctx context.Context, query string, args ...any) (*s
 }
 
 func (a *ahead) row(ctx context.Context, into []any, query string, args ...any) error {
-	if len(a.soon) == 0 {
+	if len(a.soon) == 0 && a.conn != nil {
 		return a.conn.QueryRowContext(ctx, query, args...).Scan(into...)
 	}
 	a.soon = append(a.soon, asked{query: query, args: args, into: into})
@@ -96,6 +103,10 @@ func (a *ahead) row(ctx context.Context, into []any, query string, args ...any) 
 func (a *ahead) together(ctx context.Context) (touched int64, err error) {
 	all := a.soon
 	a.soon = nil
+	if a.begin {
+		all = append([]asked{beginning}, all...)
+		a.begin = false
+	}
 	kept := make([]*pgconn.StatementDescription, len(all))
 	for i, one := range all {
 		// Asks the server once a connection, then remembers.

@@ -39,6 +39,9 @@ type enqueuer func(ctx context.Context, args river.JobArgs, opts *river.InsertOp
 
 // Enqueue stores a job with this change: it runs after the commit, or never.
 func (tx *Tx) Enqueue(ctx context.Context, args river.JobArgs, opts *river.InsertOpts) error {
+	if tx.enqueue == nil {
+		return fmt.Errorf("enqueue %s: not in WriteBound", args.Kind())
+	}
 	if err := tx.enqueue(ctx, args, opts); err != nil {
 		return fmt.Errorf("enqueue %s: %w", args.Kind(), err)
 	}

@@ -56,6 +56,7 @@ type DB struct {
 // writer is what the two databases do differently when somebody writes.
 type writer interface {
 	write(ctx context.Context, fn func(context.Context, *Tx) error) error
+	writeBound(ctx context.Context, fn func(context.Context, *Tx) error) error
 	stop()
 }
 
@@ -162,13 +163,24 @@ type inside struct{}
 // refused. An error of fn comes back as it is; the database's own errors come
 // back as one of the kinds of this package.
 func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	return db.change(ctx, db.writer.write, fn)
+}
+
+// WriteBound is Write for the change that many make at once: it has only
+// Soon, Exec and Row, so that PostgreSQL gets it in as few messages as can be.
+// There is no IDB in it, and nothing can be enqueued.
+func (db *DB) WriteBound(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	return db.change(ctx, db.writer.writeBound, fn)
+}
+
+func (db *DB) change(ctx context.Context, write func(context.Context, func(context.Context, *Tx) error) error, fn func(ctx context.Context, tx *Tx) error) error {
 	if ctx.Value(inside{}) != nil {
 		return errors.New("store: Write inside Write")
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return Kind(db.writer.write(context.WithValue(ctx, inside{}, true), fn))
+	return Kind(write(context.WithValue(ctx, inside{}, true), fn))
 }
 
 // Lock takes the SQLite file for one server; the second one is refused. On
@@ -281,6 +293,15 @@ func (g *groupWriter) write(ctx context.Context, fn func(context.Context, *Tx) e
 			return errClosed
 		}
 	}
+}
+
+// writeBound keeps what write can do and writeBound cannot from being used
+// where it happens to work.
+func (g *groupWriter) writeBound(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	return g.write(ctx, func(ctx context.Context, tx *Tx) error {
+		tx.IDB, tx.enqueue = nil, nil
+		return fn(ctx, tx)
+	})
 }
 
 func (g *groupWriter) stop() {
@@ -420,8 +441,16 @@ type pgWriter struct{ db *DB }
 func (w *pgWriter) stop() {}
 
 func (w *pgWriter) write(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	return w.again(ctx, w.once, fn)
+}
+
+func (w *pgWriter) writeBound(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	return w.again(ctx, w.onceBound, fn)
+}
+
+func (w *pgWriter) again(ctx context.Context, once func(context.Context, func(context.Context, *Tx) error) (*Tx, error), fn func(context.Context, *Tx) error) error {
 	for try := 1; ; try++ {
-		tx, err := w.once(ctx, fn)
+		tx, err := once(ctx, fn)
 		if err == nil {
 			for _, f := range tx.after {
 				f()
@@ -472,6 +501,37 @@ func (w *pgWriter) once(ctx context.Context, fn func(context.Context, *Tx) error
 	}
 	done = true
 	return tx, nil
+}
+
+// onceBound lets "begin" travel with the first statements.
+func (w *pgWriter) onceBound(ctx context.Context, fn func(context.Context, *Tx) error) (_ *Tx, err error) {
+	conn, err := w.db.jobs.pg.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Release() // a connection that is still in a transaction is thrown away
+	raw := conn.Conn()
+	ahead := &ahead{raw: raw, begin: true}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("store: panic in a change: %v", p)
+		}
+		if err != nil && !ahead.begin {
+			_, _ = raw.Exec(context.WithoutCancel(ctx), "rollback") // a lost connection rolls back by itself
+		}
+	}()
+	tx := &Tx{Bound: Bound{q: ahead, pg: true}, Now: w.db.clock(), db: w.db, ahead: ahead}
+	if err := fn(ctx, tx); err != nil {
+		return nil, err
+	}
+	if err := tx.Settle(ctx); err != nil || ahead.begin {
+		return tx, err
+	}
+	done, err := raw.Exec(ctx, "commit")
+	if err == nil && done.String() != "COMMIT" {
+		err = pgx.ErrTxCommitRollback
+	}
+	return tx, err
 }
 
 // redact hides the password of an address before it is printed.

@@ -60,7 +60,7 @@ func (p *Polls) CastAs(ctx context.Context, v *web.Viewer, r Resident, pollID st
 	if err != nil {
 		return 0, err
 	}
-	err = p.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = p.DB.WriteBound(ctx, func(ctx context.Context, tx *store.Tx) error {
 		changes, err = p.cast(ctx, tx, poll, func(box ballot.Poll, answer ballot.Answer) (int, error) {
 			return p.Box.Put(ctx, tx, box, who, answer)
 		}, choices)

@@ -66,9 +66,9 @@ func castAll(b *testing.B, e *election, request func(*election, *voter, string) 
 	}
 	s := e.serve(b)
 	defer s.end(b, syscall.SIGKILL)
-	bare := 0.0
+	var before taken
 	if postgres != "" {
-		bare = bareInserts(b, postgres)
+		before = bareInserts(b, postgres)
 	}
 	choices := []string{"o1", "o2", "o3"}
 	choose := func(k int) string { return choices[k%3] }
@@ -78,9 +78,11 @@ func castAll(b *testing.B, e *election, request func(*election, *voter, string) 
 	first.report(b, "cast")
 	change.report(b, "change")
 	if postgres != "" {
-		bare = (bare + bareInserts(b, postgres)) / 2
-		b.ReportMetric(bare, "bare-inserts/s")
-		b.ReportMetric(first.perSecond()/bare, "cast/bare")
+		bare := before.and(bareInserts(b, postgres))
+		b.ReportMetric(bare.perSecond(), "bare-inserts/s")
+		b.ReportMetric(bare.each(bare.generator), "bare-generator-cpu-µs")
+		b.ReportMetric(bare.each(bare.database), "bare-database-cpu-µs")
+		b.ReportMetric(first.perSecond()/bare.perSecond(), "cast/bare")
 	}
 	s.end(b, syscall.SIGTERM)
 	wanted, changed := map[string]int{}, 0
@@ -111,13 +113,19 @@ type taken struct {
 
 func (r taken) perSecond() float64 { return float64(r.casts) / r.wall.Seconds() }
 
+func (r taken) each(d time.Duration) float64 { return float64(d.Microseconds()) / float64(r.casts) }
+
+// and is r and another round taken together.
+func (r taken) and(o taken) taken {
+	return taken{casts: r.casts + o.casts, wall: r.wall + o.wall, generator: r.generator + o.generator, database: r.database + o.database}
+}
+
 func (r taken) report(b *testing.B, what string) {
-	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(r.casts) }
 	b.ReportMetric(r.perSecond(), what+"s/s")
-	b.ReportMetric(each(r.server), what+"-server-cpu-µs")
-	b.ReportMetric(each(r.generator), what+"-generator-cpu-µs")
+	b.ReportMetric(r.each(r.server), what+"-server-cpu-µs")
+	b.ReportMetric(r.each(r.generator), what+"-generator-cpu-µs")
 	if r.database > 0 {
-		b.ReportMetric(each(r.database), what+"-database-cpu-µs")
+		b.ReportMetric(r.each(r.database), what+"-database-cpu-µs")
 	}
 	slices.Sort(r.waits)
 	b.ReportMetric(float64(r.waits[len(r.waits)/2].Microseconds())/1000, what+"-p50-ms")
@@ -199,7 +207,7 @@ const pool = 16
 // bareInserts is how many transactions a second the same server does for the
 // same number of clients and connections when each only inserts a row of a
 // ballot's size: begin, insert, commit.
-func bareInserts(b *testing.B, dsn string) float64 {
+func bareInserts(b *testing.B, dsn string) taken {
 	b.Helper()
 	ctx := context.Background()
 	cfg, err := pgxpool.ParseConfig(dsn)
@@ -223,6 +231,7 @@ func bareInserts(b *testing.B, dsn string) float64 {
 	}
 	var done atomic.Int64
 	var wg sync.WaitGroup
+	selfBefore, databaseBefore := cpu(b, os.Getpid()), backends(b, dsn)
 	began := time.Now()
 	for range clients {
 		wg.Go(func() {
@@ -236,11 +245,12 @@ func bareInserts(b *testing.B, dsn string) float64 {
 		})
 	}
 	wg.Wait()
-	perSecond := float64(done.Load()) / time.Since(began).Seconds()
+	r := taken{casts: int(done.Load()), wall: time.Since(began)}
+	r.generator, r.database = cpu(b, os.Getpid())-selfBefore, backends(b, dsn)-databaseBefore
 	if b.Failed() {
 		b.FailNow()
 	}
-	return perSecond
+	return r
 }
 
 // noise is a row of a ballot's size: tag and sealed answer.

@@ -50,6 +50,13 @@ type Voter struct {
 	Issued     int
 }
 
+// A Receipt is what became of an answer that was put into the box.
+type Receipt struct {
+	Changes int  // how often this person has changed the answer
+	First   bool // there was none before
+	Same    bool // it was the answer already
+}
+
 // Box is the ballot box of one instance.
 type Box struct {
 	db   *store.DB
@@ -125,14 +132,12 @@ func among(tags, tag []byte) bool {
 	return i < n && bytes.Equal(tags[i*tagSize:(i+1)*tagSize], tag)
 }
 
-// Put stores the answer of somebody on the register. It returns how often this
-// person has changed the answer: 0 the first time, and the same number as before
-// when the answer is the same. Whether the poll is open is the caller's to check,
-// in the same change.
-func (b *Box) Put(ctx context.Context, tx *store.Tx, p Poll, v Voter, a Answer) (changes int, err error) {
+// Put stores the answer of somebody on the register. The same answer again is no
+// change. Whether the poll is open is the caller's to check, in the same change.
+func (b *Box) Put(ctx context.Context, tx *store.Tx, p Poll, v Voter, a Answer) (Receipt, error) {
 	choice, err := encode(p.Questions, a)
 	if err != nil {
-		return 0, err
+		return Receipt{}, err
 	}
 	tag := b.tag(p, v.Person)
 	var tags []byte
@@ -142,7 +147,7 @@ func (b *Box) Put(ctx context.Context, tx *store.Tx, p Poll, v Voter, a Answer) 
 		}
 		return nil
 	}, neighbours, p.ID, tag); err != nil {
-		return 0, fmt.Errorf("put ballot: %w", err)
+		return Receipt{}, fmt.Errorf("put ballot: %w", err)
 	}
 	return b.put(ctx, tx, verified, p, tag, v, choice, replace)
 }
@@ -270,41 +275,41 @@ func unite(old, new []byte) ([]byte, error) {
 
 // put is one insert for a first ballot; only who has one already costs a look.
 // Of many at once the primary key lets one in, and the others become changes.
-func (b *Box) put(ctx context.Context, tx *store.Tx, in box, p Poll, tag []byte, v Voter, choice []byte, join join) (int, error) {
+func (b *Box) put(ctx context.Context, tx *store.Tx, in box, p Poll, tag []byte, v Voter, choice []byte, join join) (Receipt, error) {
 	aead, err := b.aead(p)
 	if err != nil {
-		return 0, err
+		return Receipt{}, err
 	}
 	fresh := seal(aead, p, tag, opened{seq: 0, issued: v.Issued, first: choice, choice: choice})
 	n, err := tx.Exec(ctx, "insert into "+string(in)+" (poll, tag, seq, sealed) values (?, ?, 0, ?) on conflict do nothing", p.ID, tag, fresh)
 	if err != nil {
-		return 0, fmt.Errorf("put ballot: %w", err)
+		return Receipt{}, fmt.Errorf("put ballot: %w", err)
 	}
 	for n == 0 {
 		old, err := b.load(ctx, tx.Bound, in, p, tag)
 		if err != nil {
-			return 0, fmt.Errorf("put ballot: %w", err)
+			return Receipt{}, fmt.Errorf("put ballot: %w", err)
 		}
 		next, err := join(old.choice, choice)
 		if err != nil {
-			return 0, err
+			return Receipt{}, err
 		}
 		// Who may not read the old answer must not learn it by guessing either:
 		// then even the same answer is a change.
 		if bytes.Equal(next, old.choice) && v.Credential <= old.issued {
-			return int(old.seq), nil
+			return Receipt{Changes: int(old.seq), Same: true}, nil
 		}
 		now := opened{seq: old.seq + 1, issued: v.Issued, first: old.first, choice: next}
 		n, err = tx.Exec(ctx, "update "+string(in)+" set seq = ?, sealed = ? where poll = ? and tag = ? and seq = ?",
 			now.seq, seal(aead, p, tag, now), p.ID, tag, old.seq)
 		if err != nil {
-			return 0, fmt.Errorf("change ballot: %w", err)
+			return Receipt{}, fmt.Errorf("change ballot: %w", err)
 		}
 		if n == 1 {
-			return int(now.seq), nil
+			return Receipt{Changes: int(now.seq)}, nil
 		}
 	}
-	return 0, nil
+	return Receipt{First: true}, nil
 }
 
 func (b *Box) load(ctx context.Context, q store.Bound, in box, p Poll, tag []byte) (opened, error) {

@@ -64,7 +64,8 @@ func open(t testing.TB, db *store.DB, questions []ballot.Question, voters int) w
 
 func (w world) put(ctx context.Context, v ballot.Voter, ids ...string) (n int, err error) {
 	err = w.db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		n, err = w.box.Put(ctx, tx, w.poll, v, ballot.Answer{ids})
+		r, err := w.box.Put(ctx, tx, w.poll, v, ballot.Answer{ids})
+		n = r.Changes
 		return err
 	})
 	return n, err

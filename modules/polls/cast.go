@@ -37,46 +37,46 @@ func (d *Denied) Is(target error) bool { return target == store.ErrDenied }
 var ErrClosed = fmt.Errorf("the poll takes no ballots: %w", store.ErrExists)
 
 // Cast stores the answer of the person behind a session or token, replacing what
-// the same person said before. It returns how often the answer was changed.
+// the same person said before.
 // Errors: *Denied, ErrClosed, a *store.FieldError, store.ErrNotFound.
-func (p *Polls) Cast(ctx context.Context, v *web.Viewer, pollID string, choices []string) (changes int, err error) {
+func (p *Polls) Cast(ctx context.Context, v *web.Viewer, pollID string, choices []string) (ballot.Receipt, error) {
 	if v == nil {
-		return 0, &Denied{SignIn}
+		return ballot.Receipt{}, &Denied{SignIn}
 	}
 	who, err := p.Resident(ctx, p.DB.ReadBound(), v.AccountID)
 	if err != nil {
-		return 0, fmt.Errorf("who votes: %w", err)
+		return ballot.Receipt{}, fmt.Errorf("who votes: %w", err)
 	}
 	return p.CastAs(ctx, v, who, pollID, choices)
 }
 
 // CastAs is Cast where it was just read who the viewer is.
-func (p *Polls) CastAs(ctx context.Context, v *web.Viewer, r Resident, pollID string, choices []string) (changes int, err error) {
+func (p *Polls) CastAs(ctx context.Context, v *web.Viewer, r Resident, pollID string, choices []string) (receipt ballot.Receipt, err error) {
 	poll, err := p.core(ctx, pollID)
 	if err != nil {
-		return 0, err
+		return ballot.Receipt{}, err
 	}
 	who, err := p.mayVote(poll, v, r)
 	if err != nil {
-		return 0, err
+		return ballot.Receipt{}, err
 	}
 	err = p.DB.WriteBound(ctx, func(ctx context.Context, tx *store.Tx) error {
-		changes, err = p.cast(ctx, tx, poll, func(box ballot.Poll, answer ballot.Answer) (int, error) {
+		receipt, err = p.cast(ctx, tx, poll, func(box ballot.Poll, answer ballot.Answer) (ballot.Receipt, error) {
 			return p.Box.Put(ctx, tx, box, who, answer)
 		}, choices)
 		return err
 	})
 	if errors.Is(err, ballot.ErrNotRegistered) {
-		return 0, p.whyNot(ctx, poll, v)
+		return ballot.Receipt{}, p.whyNot(ctx, poll, v)
 	}
-	return changes, err
+	return receipt, err
 }
 
 // cast is the one way a vote gets in, whether by form, API or inbox. The door is
 // held open until the change ends, so the final count cannot miss it.
-func (p *Polls) cast(ctx context.Context, tx *store.Tx, poll *Poll, put func(ballot.Poll, ballot.Answer) (int, error), choices []string) (int, error) {
+func (p *Polls) cast(ctx context.Context, tx *store.Tx, poll *Poll, put func(ballot.Poll, ballot.Answer) (ballot.Receipt, error), choices []string) (ballot.Receipt, error) {
 	if err := tx.Share(ctx, poll.ID); err != nil {
-		return 0, fmt.Errorf("cast ballot on %s: %w", poll.PollID, err)
+		return ballot.Receipt{}, fmt.Errorf("cast ballot on %s: %w", poll.PollID, err)
 	}
 	now := *poll
 	var closed int64
@@ -87,14 +87,14 @@ func (p *Polls) cast(ctx context.Context, tx *store.Tx, poll *Poll, put func(bal
 		}
 		return nil
 	}, "select state, closed_at from polls where id = ?", poll.ID); err != nil {
-		return 0, err
+		return ballot.Receipt{}, err
 	}
-	changes, err := put(poll.Box(), ballot.Answer{choices})
+	receipt, err := put(poll.Box(), ballot.Answer{choices})
 	// A poll that is over takes nothing, whatever else was wrong.
 	if over := tx.Settle(ctx); over != nil {
-		return 0, over
+		return ballot.Receipt{}, over
 	}
-	return changes, err
+	return receipt, err
 }
 
 // voter says who is behind a viewer, or why that is nobody who votes here.
@@ -237,8 +237,8 @@ func (p *Polls) receiveVote(ctx context.Context, tx *store.Tx, a *ap.Activity) e
 	if voter.Local || voter.Type == "Application" {
 		return fmt.Errorf("a city states its count, it does not vote: %w", store.ErrDenied)
 	}
-	if _, err = p.cast(ctx, tx, poll, func(box ballot.Poll, answer ballot.Answer) (int, error) {
-		return 0, p.Box.PutGuest(ctx, tx, box, a.Actor, answer)
+	if _, err = p.cast(ctx, tx, poll, func(box ballot.Poll, answer ballot.Answer) (ballot.Receipt, error) {
+		return ballot.Receipt{}, p.Box.PutGuest(ctx, tx, box, a.Actor, answer)
 	}, ids); err != nil {
 		return err
 	}

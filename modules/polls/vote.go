@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/go-chi/chi/v5"
+
 	"viche/internal/ballot"
 	"viche/web"
 )
@@ -15,36 +17,35 @@ func (p *Polls) vote(w http.ResponseWriter, r *http.Request) {
 		p.site.Error(w, r, err)
 		return
 	}
-	poll, err := p.asked(r)
+	v, id, chosen := web.ViewerOf(r), chi.URLParam(r, "id"), r.PostForm["choices"]
+	receipt, err := p.Cast(r.Context(), v, id, chosen)
 	if err != nil {
-		p.site.Error(w, r, err)
-		return
-	}
-	v := web.ViewerOf(r)
-	before, err := p.Stand(r.Context(), poll, v)
-	if err != nil {
-		p.site.Error(w, r, err)
-		return
-	}
-	chosen := r.PostForm["choices"]
-	changes, err := p.Cast(r.Context(), v, poll.PollID, chosen)
-	if err != nil {
-		p.refused(w, r, poll, before, chosen, err)
+		p.refused(w, r, v, chosen, err)
 		return
 	}
 	switch {
-	case !before.Voted:
-		p.thank(w, r, poll, v)
-	case changes > before.Changes:
-		p.site.Flash(w, "polls.cast.changed")
-	default:
+	case receipt.First:
+		p.thank(w, r, id)
+	case receipt.Same:
 		p.site.Flash(w, "polls.cast.same")
+	default:
+		p.site.Flash(w, "polls.cast.changed")
 	}
-	web.Redirect303(w, r, "/polls/"+poll.PollID)
+	web.Redirect303(w, r, "/polls/"+id)
 }
 
 // refused shows the page again, with what was chosen and with the reason.
-func (p *Polls) refused(w http.ResponseWriter, r *http.Request, poll *Poll, before Standing, chosen []string, err error) {
+func (p *Polls) refused(w http.ResponseWriter, r *http.Request, v *web.Viewer, chosen []string, err error) {
+	poll, failed := p.asked(r)
+	if failed != nil {
+		p.site.Error(w, r, failed)
+		return
+	}
+	before, failed := p.Stand(r.Context(), poll, v)
+	if failed != nil {
+		p.site.Error(w, r, failed)
+		return
+	}
 	var wrong web.FormErrors
 	var denied *Denied
 	switch {
@@ -57,11 +58,7 @@ func (p *Polls) refused(w http.ResponseWriter, r *http.Request, poll *Poll, befo
 	case errors.As(err, &denied):
 		p.render(w, r, poll, http.StatusForbidden, nil, wrong)
 	case errors.Is(err, ErrClosed):
-		if poll, err = p.asked(r); err != nil {
-			p.site.Error(w, r, err)
-			return
-		}
-		view, err := p.view(r.Context(), p.site.Printer(r), web.ViewerOf(r), poll)
+		view, err := p.view(r.Context(), p.site.Printer(r), v, poll)
 		if err != nil {
 			p.site.Error(w, r, err)
 			return
@@ -75,14 +72,16 @@ func (p *Polls) refused(w http.ResponseWriter, r *http.Request, poll *Poll, befo
 }
 
 // thank leaves the words for the page that follows; they never say what was
-// chosen.
-func (p *Polls) thank(w http.ResponseWriter, r *http.Request, poll *Poll, v *web.Viewer) {
+// chosen. Without the words the page still shows that the vote is in.
+func (p *Polls) thank(w http.ResponseWriter, r *http.Request, id string) {
+	poll, err := p.core(r.Context(), id)
+	if err != nil {
+		return
+	}
 	key := "polls.cast.done"
-	results, err := p.ResultsFor(r.Context(), poll, v)
-	switch {
-	case poll.Policy == ballot.AfterClose:
+	if !ballot.Visible(poll.Sight(true), p.DB.Now()) {
 		key = "polls.cast.done.after-close"
-	case err != nil || results.TooFew:
+	} else if results, err := p.results(r.Context(), poll); err != nil || results.TooFew {
 		key = "polls.cast.done.few"
 	}
 	p.site.Flash(w, key, "Date", p.site.Printer(r).DateTime(poll.ClosesAt))

@@ -28,12 +28,12 @@ func (a *API) cast(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	changes, err := a.Polls.CastAs(r.Context(), web.ViewerOf(r), callerOf(r).voter, poll, choices)
+	receipt, err := a.Polls.CastAs(r.Context(), web.ViewerOf(r), callerOf(r).voter, poll, choices)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	write(w, http.StatusOK, map[string]int{"changes": changes})
+	write(w, http.StatusOK, map[string]int{"changes": receipt.Changes})
 }
 
 // ownBallot answers GET /polls/ID/ballot.

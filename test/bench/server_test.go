@@ -121,7 +121,7 @@ type server struct {
 func (i *instance) serve(t testing.TB) *server {
 	t.Helper()
 	s := &server{instance: i, cmd: exec.Command(binary(t), "serve")}
-	s.cmd.Env = []string{"VICHE_PPROF=" + os.Getenv("VICHE_PPROF"), "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GODEBUG=" + os.Getenv("GODEBUG")}
+	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	for name, value := range i.env {
 		s.cmd.Env = append(s.cmd.Env, name+"="+value)
 	}

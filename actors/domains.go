@@ -14,7 +14,7 @@ import (
 // Domain is a rule about a server and everything below its name.
 type Domain struct {
 	Host    string `bun:"host"`
-	Rule    string `bun:"rule"` // "block" or "allow"
+	Rule    string `bun:"rule"` // "suspend", "limit", "media" or "allow"
 	Reason  string `bun:"reason"`
 	Created int64  `bun:"created"`
 }
@@ -22,7 +22,7 @@ type Domain struct {
 // Block shuts out a server with all its subdomains, for a reason that others
 // may read.
 func (b *Book) Block(ctx context.Context, tx *store.Tx, host, reason string) error {
-	return b.rule(ctx, tx, host, "block", reason)
+	return b.rule(ctx, tx, host, "suspend", reason)
 }
 
 // Allow takes a block back, or excepts a subdomain from a wider one.
@@ -71,5 +71,5 @@ func (b *Book) Blocked(ctx context.Context, idb bun.IDB, host string) (bool, err
 	if err != nil {
 		return false, fmt.Errorf("domain rule of %s: %w", name, err)
 	}
-	return rule == "block", nil
+	return rule == "suspend", nil
 }

@@ -59,6 +59,7 @@ type Network struct {
 	faults Faults
 	cut    map[string]bool
 	others map[string]string // host:port of a peer outside → where it listens
+	dialed []string          // every host:port that somebody wanted to reach
 }
 
 // Town is one city of a Network.
@@ -136,7 +137,9 @@ func (n *Network) open(name string, o Options) {
 	if o.Config != nil {
 		o.Config(name, &cfg)
 	}
-	cfg.Client = federation.NewClient(federation.ClientOptions{Scheme: "https", Dial: n.dial, TLS: n.ca.trust(), UserAgent: "viche test"})
+	if cfg.Client == nil {
+		cfg.Client = federation.NewClient(federation.ClientOptions{Scheme: "https", Dial: n.dial, TLS: n.ca.trust(), UserAgent: "viche test"})
+	}
 	c, err := city.Open(n.t.Context(), cfg)
 	if err != nil {
 		n.t.Fatalf("open %s: %v", name, err)
@@ -233,6 +236,7 @@ func (n *Network) dial(ctx context.Context, network, addr string) (net.Conn, err
 	}
 	name := strings.TrimSuffix(host, ".test")
 	n.mu.Lock()
+	n.dialed = append(n.dialed, addr)
 	off, outside := n.cut[name], n.others[addr]
 	n.mu.Unlock()
 	var d net.Dialer
@@ -245,6 +249,17 @@ func (n *Network) dial(ctx context.Context, network, addr string) (net.Conn, err
 	}
 	return d.DialContext(ctx, network, t.server.Listener.Addr().String())
 }
+
+// Dialed is every host:port that a city, or a client of the test, wanted to
+// reach so far, whether or not there is anybody.
+func (n *Network) Dialed() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]string{}, n.dialed...)
+}
+
+// Trust is the network's authority, for a client of a test's own making.
+func (n *Network) Trust() *tls.Config { return n.ca.trust() }
 
 // Address is where a city really listens, for peers outside the process.
 func (n *Network) Address(name string) string { return n.Town(name).server.Listener.Addr().String() }

@@ -226,6 +226,9 @@ func (s *messageSignature) readParams(rest string) error {
 			if value, after, ok = strings.Cut(after[1:], `"`); !ok || strings.Contains(value, `\`) {
 				return bad
 			}
+			if name == "created" || name == "expires" {
+				return bad // a time is a number
+			}
 		} else {
 			end := strings.IndexByte(after+";", ';')
 			value, after = after[:end], after[end:]

@@ -20,6 +20,9 @@ func (c *City) Fetch(ctx context.Context, uri string) ([]byte, error) {
 	if c.IsLocal(uri) {
 		return nil, fmt.Errorf("%w: %s is our own", ErrRefused, uri)
 	}
+	if err := mayGoOut(ctx); err != nil {
+		return nil, err
+	}
 	if err := c.mayMeet(ctx, uri); err != nil {
 		return nil, err
 	}
@@ -81,6 +84,9 @@ func (c *City) keep(ctx context.Context, r actors.RemoteActor) (a actors.Actor, 
 }
 
 func (c *City) fetchActor(ctx context.Context, uri string) (actors.RemoteActor, error) {
+	if err := mayGoOut(ctx); err != nil {
+		return actors.RemoteActor{}, err
+	}
 	if err, ok := c.missing.get(uri, c.DB.Now()); ok {
 		return actors.RemoteActor{}, err
 	}
@@ -150,7 +156,7 @@ func (c *City) Lookup(ctx context.Context, who string) (actors.Actor, error) {
 	if name == "" || host == "" || strings.ContainsAny(host, "/?#@ ") {
 		return actors.Actor{}, err
 	}
-	uri, err := c.finger(ctx, name, host)
+	uri, _, err := c.finger(ctx, name, host)
 	if err != nil {
 		return actors.Actor{}, err
 	}
@@ -164,34 +170,37 @@ func (c *City) Lookup(ctx context.Context, who string) (actors.Actor, error) {
 		}
 		return a, nil
 	}
-	// The handle's host pointed elsewhere: ask there who the actor is.
-	back, err := c.finger(ctx, a.Handle, a.Host)
-	if err != nil || back != uri {
+	// The handle's host pointed elsewhere: ask there who the actor is. Only if
+	// that server calls it by the very handle, both mean the same.
+	back, subject, err := c.finger(ctx, a.Handle, a.Host)
+	if err != nil || back != uri || !strings.EqualFold(subject, "acct:"+name+"@"+host) {
 		return actors.Actor{}, fmt.Errorf("%w: %s does not know %s", ErrRefused, a.Host, who)
 	}
 	return a, nil
 }
 
-// finger asks a host for the id behind a handle (WebFinger).
-func (c *City) finger(ctx context.Context, name, host string) (string, error) {
+// finger asks a host for the id behind a handle (WebFinger), and what it calls
+// the account itself.
+func (c *City) finger(ctx context.Context, name, host string) (uri, subject string, err error) {
 	at := c.Client.Scheme() + "://" + host
 	if err := c.mayMeet(ctx, at); err != nil {
-		return "", err
+		return "", "", err
 	}
 	answer, err := c.Client.Get(ctx, at+"/.well-known/webfinger?resource="+url.QueryEscape("acct:"+name+"@"+host), "application/jrd+json, application/json", nil)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	var jrd struct {
-		Links []struct{ Rel, Type, Href string }
+		Subject string
+		Links   []struct{ Rel, Type, Href string }
 	}
 	if answer.Status != 200 || json.Unmarshal(answer.Body, &jrd) != nil {
-		return "", fmt.Errorf("@%s@%s: %w", name, host, store.ErrNotFound)
+		return "", "", fmt.Errorf("@%s@%s: %w", name, host, store.ErrNotFound)
 	}
 	for _, l := range jrd.Links {
 		if l.Rel == "self" && IsActivityType(l.Type) && isAddress(l.Href) {
-			return l.Href, nil
+			return l.Href, jrd.Subject, nil
 		}
 	}
-	return "", fmt.Errorf("@%s@%s: %w", name, host, store.ErrNotFound)
+	return "", "", fmt.Errorf("@%s@%s: %w", name, host, store.ErrNotFound)
 }

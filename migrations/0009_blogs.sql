@@ -176,3 +176,12 @@ create table media (
 );
 create index media_post on media (post, place) where post is not null;
 create index media_loose on media (created) where post is null;
+-- Questions that our residents ask in a post. box names their ballot box; the
+-- numbers come into the post when it closes and never before.
+create table post_polls (
+  post bigint primary key references posts (id) on delete cascade,
+  box text not null,
+  closes bigint not null,
+  closed smallint not null check (closed in (0, 1))
+);
+create index post_polls_due on post_polls (closes) where closed = 0;

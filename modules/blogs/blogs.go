@@ -9,15 +9,13 @@ package blogs
 
 import (
 	"context"
-	"crypto/ed25519"
 	"embed"
 	"log/slog"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"viche/actors"
 	"viche/federation"
+	"viche/internal/ballot"
 	"viche/internal/media"
 	"viche/internal/store"
 	"viche/web"
@@ -51,6 +49,8 @@ type Options struct {
 	Book       *actors.Book
 	Federation *federation.City
 	Media      *media.Store
+	Box        *ballot.Box
+	Rules      ballot.Rules
 	Log        *slog.Logger
 
 	Base    string // scheme and host
@@ -82,6 +82,7 @@ func New(o Options) *Blogs {
 func (b *Blogs) Periodic() []store.Periodic {
 	return []store.Periodic{
 		{Name: "blogs.due", Every: 20 * time.Second, Do: b.PublishDue},
+		{Name: "blogs.polls", Every: 10 * time.Second, Do: b.ClosePolls},
 		{Name: "blogs.tidy", Every: 6 * time.Hour, Do: b.Tidy},
 	}
 }
@@ -98,15 +99,3 @@ func (b *Blogs) MayWrite(w Writer, answering bool) bool {
 	return false
 }
 
-// proof gives the key that signs an actor's objects.
-func (b *Blogs) proof(ctx context.Context, actorID int64) (string, ed25519.PrivateKey, error) {
-	return b.Book.Ed25519(ctx, actorID)
-}
-
-// owner is the actor behind a row, of those already loaded or else of the database.
-func (b *Blogs) owner(ctx context.Context, idb bun.IDB, known map[int64]actors.Actor, id int64) (actors.Actor, error) {
-	if a, ok := known[id]; ok {
-		return a, nil
-	}
-	return b.Book.ByID(ctx, idb, id)
-}

@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/uptrace/bun"
+
 	"viche/actors"
 	"viche/federation"
 	"viche/federation/ap"
@@ -80,6 +82,13 @@ func (b *Blogs) prepare(ctx context.Context, w Writer, d Draft) (ready prepared,
 	if err := ready.check(b.Spheres); err != nil {
 		return ready, err
 	}
+	if d.Poll != nil {
+		question := *d.Poll
+		if err := checkPoll(&question, b.DB.Now()); err != nil {
+			return ready, err
+		}
+		ready.Poll = &question
+	}
 	if !b.MayWrite(w, d.ReplyTo != 0) {
 		return ready, fmt.Errorf("write a post: %w", store.ErrDenied)
 	}
@@ -88,7 +97,7 @@ func (b *Blogs) prepare(ctx context.Context, w Writer, d Draft) (ready prepared,
 		if ready.parent, err = b.readable(ctx, d.ReplyTo, w.Actor); err != nil {
 			return ready, err
 		}
-		if err := b.mayAnswer(ctx, ready.parent, w.Actor); err != nil {
+		if err := b.mayAnswer(ctx, db, ready.parent, w.Actor); err != nil {
 			return ready, err
 		}
 	}
@@ -157,6 +166,8 @@ func (r *prepared) check(spheres []string) error {
 		longest = MaxArticle
 	}
 	switch {
+	case r.Article && r.Poll != nil:
+		return store.Invalid("options", "blogs.write.poll.article")
 	case r.Article && r.Title == "":
 		return store.Invalid("title", "blogs.write.title.missing")
 	case utf8.RuneCountInString(r.Title) > MaxTitle:
@@ -197,9 +208,8 @@ func (b *Blogs) readable(ctx context.Context, id int64, reader actors.Actor) (*P
 	return p, err
 }
 
-// mayAnswer holds an answer to the wish of whoever wrote what it answers: the
-// author's policy, and whom the author blocks.
-func (b *Blogs) mayAnswer(ctx context.Context, parent *Post, who actors.Actor) error {
+// mayAnswer holds an answer to the wish of whoever wrote what it answers.
+func (b *Blogs) mayAnswer(ctx context.Context, idb bun.IDB, parent *Post, who actors.Actor) error {
 	if parent.Author == who.ID {
 		return nil
 	}
@@ -208,11 +218,12 @@ func (b *Blogs) mayAnswer(ctx context.Context, parent *Post, who actors.Actor) e
 	switch parent.Card().Reply {
 	case "nobody":
 	case "followers":
-		ok, err = exists(ctx, b.DB.Read(), "select 1 from follows where follower = ? and followee = ? and state = 'accepted'", who.ID, parent.Author)
-	case "mentioned":
-		ok, err = exists(ctx, b.DB.Read(), "select 1 from post_mentions where actor = ? and post = ?", who.ID, parent.ID)
+		ok, err = exists(ctx, idb, "select 1 from follows where follower = ? and followee = ? and state = 'accepted'", who.ID, parent.Author)
 	default:
 		ok = true
+	}
+	if err == nil && !ok {
+		ok, err = exists(ctx, idb, "select 1 from post_mentions where actor = ? and post = ?", who.ID, parent.ID)
 	}
 	if err == nil && !ok {
 		err = fmt.Errorf("answer %s: its author does not take answers: %w", parent.URI, store.ErrDenied)
@@ -231,6 +242,9 @@ func (b *Blogs) publish(ctx context.Context, tx *store.Tx, r prepared) (*Post, e
 	p.URL = p.URI
 	if r.Article {
 		p.Type = "Article"
+	}
+	if r.Poll != nil {
+		p.Type = "Question"
 	}
 	if r.parent != nil {
 		p.ReplyURI = r.parent.URI
@@ -262,6 +276,11 @@ func (b *Blogs) publish(ctx context.Context, tx *store.Tx, r prepared) (*Post, e
 	}
 	if err := b.keep(ctx, tx, p, r.author, r.mentioned, r.tags); err != nil {
 		return nil, err
+	}
+	if r.Poll != nil {
+		if err := b.openPoll(ctx, tx, p, r.Poll); err != nil {
+			return nil, err
+		}
 	}
 	return p, b.send(ctx, tx, p, r.author, r.mentioned, r.tags, "Create")
 }
@@ -323,6 +342,11 @@ func (b *Blogs) index(ctx context.Context, tx *store.Tx, p *Post, mentioned []ac
 
 // send publishes a Create or an Update of a post of ours.
 func (b *Blogs) send(ctx context.Context, tx *store.Tx, p *Post, author actors.Actor, mentioned []actors.Actor, tags []string, activity string) error {
+	return b.sendTo(ctx, tx, p, author, mentioned, tags, activity, nil)
+}
+
+// sendTo is send to some more, who are not named in the post.
+func (b *Blogs) sendTo(ctx context.Context, tx *store.Tx, p *Post, author actors.Actor, mentioned []actors.Actor, tags []string, activity string, more []actors.Actor) error {
 	object, err := b.encode(ctx, tx, p, author, mentioned, tags)
 	if err != nil {
 		return err
@@ -342,7 +366,7 @@ func (b *Blogs) send(ctx context.Context, tx *store.Tx, p *Post, author actors.A
 	if err != nil {
 		return err
 	}
-	if err := b.Federation.Publish(ctx, tx, author, raw, audience(author, p.Visibility, mentioned)); err != nil {
+	if err := b.Federation.Publish(ctx, tx, author, raw, audience(author, p.Visibility, append(mentioned[:len(mentioned):len(mentioned)], more...))); err != nil {
 		return err
 	}
 	channel := p.Card().Audience

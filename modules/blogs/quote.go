@@ -23,7 +23,7 @@ func (b *Blogs) quote(ctx context.Context, tx *store.Tx, p, quoted *Post, author
 	}
 	if !by.Local {
 		request := ap.Envelope{ID: p.URI + "/quote", Actor: author.URI, To: []string{by.URI}}.Object("QuoteRequest", quoted.URI)
-		request["instrument"] = p.URI
+		request["@context"], request["instrument"] = ap.SocialContext, p.URI
 		raw, err := ap.Encode(request)
 		if err != nil {
 			return "", err

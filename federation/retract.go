@@ -18,3 +18,9 @@ func (c *City) Retract(ctx context.Context, tx *store.Tx, uri string) error {
 // ServeActivity answers at the id of a public activity of ours that lies
 // outside /activities, such as a post's Create.
 func (c *City) ServeActivity(w http.ResponseWriter, r *http.Request) { c.activity(w, r) }
+
+// Serve writes an ActivityPub document that anybody may read.
+func Serve(w http.ResponseWriter, raw []byte) {
+	w.Header().Add("Vary", "Accept")
+	writeActivity(w, http.StatusOK, raw)
+}

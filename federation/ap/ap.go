@@ -28,7 +28,9 @@ type Activity struct {
 	Published time.Time
 	Summary   string
 	Content   string // the comment of a Flag, the emoji of a Like
-	Raw       json.RawMessage
+	// Instrument is the post that asks to quote, Result the leave to (FEP-044f).
+	Instrument, Result string
+	Raw                json.RawMessage
 }
 
 // Object is what an activity is about. A link alone has nothing but its ID.
@@ -60,6 +62,16 @@ type Object struct {
 	Icon, Image  string
 	Place        Place
 	Replies      string // the collection's address
+
+	// Quote is the post that this one quotes, by whichever name (FEP-044f, and
+	// those before it); Stamp the leave to. A stamp names both posts.
+	Quote, Stamp                         string
+	InteractingObject, InteractionTarget string
+	// CanReply and CanQuote are who may by themselves (GoToSocial's interaction
+	// policy); nil where the post does not say.
+	CanReply, CanQuote []string
+	// JoinMode and Status are an Event's.
+	JoinMode, Status string
 
 	// An activity inside an activity: an Undo, an Accept, a Group's Announce.
 	Actor  string

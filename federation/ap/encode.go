@@ -40,11 +40,18 @@ var social = map[string]any{
 	"featured": typedID("toot:featured"), "discoverable": "toot:discoverable", "indexable": "toot:indexable",
 	"suspended": "toot:suspended", "blurhash": "toot:blurhash", "votersCount": "toot:votersCount",
 	"postingRestrictedToMods": "lemmy:postingRestrictedToMods",
-	"webfinger":               "https://purl.archive.org/socialweb/webfinger#webfinger",
-	"Multikey":                "sec:Multikey",
-	"controller":              typedID("sec:controller"),
-	"assertionMethod":         map[string]any{"@id": "sec:assertionMethod", "@type": "@id", "@container": "@set"},
-	"publicKeyMultibase":      map[string]any{"@id": "sec:publicKeyMultibase", "@type": "sec:multibase"},
+	"gts":                     "https://gotosocial.org/ns#", "interactionPolicy": typedID("gts:interactionPolicy"),
+	"canLike": typedID("gts:canLike"), "canReply": typedID("gts:canReply"), "canAnnounce": typedID("gts:canAnnounce"), "canQuote": typedID("gts:canQuote"),
+	"automaticApproval": typedID("gts:automaticApproval"), "manualApproval": typedID("gts:manualApproval"),
+	"quote": typedID("https://w3id.org/fep/044f#quote"), "quoteAuthorization": typedID("https://w3id.org/fep/044f#quoteAuthorization"),
+	"QuoteRequest": "https://w3id.org/fep/044f#QuoteRequest", "QuoteAuthorization": "https://w3id.org/fep/044f#QuoteAuthorization",
+	"interactingObject": typedID("gts:interactingObject"), "interactionTarget": typedID("gts:interactionTarget"),
+	"quoteUri":           "http://fedibird.com/ns#quoteUri",
+	"webfinger":          "https://purl.archive.org/socialweb/webfinger#webfinger",
+	"Multikey":           "sec:Multikey",
+	"controller":         typedID("sec:controller"),
+	"assertionMethod":    map[string]any{"@id": "sec:assertionMethod", "@type": "@id", "@container": "@set"},
+	"publicKeyMultibase": map[string]any{"@id": "sec:publicKeyMultibase", "@type": "sec:multibase"},
 }
 
 func typedID(iri string) map[string]any { return map[string]any{"@id": iri, "@type": "@id"} }

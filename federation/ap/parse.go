@@ -159,6 +159,7 @@ func parseActivity(root *node, raw []byte) (*Activity, error) {
 	a.Published = instant(root.str("published"))
 	a.Summary, _, _ = words(root, "summary")
 	a.Content, _, _ = words(root, "content")
+	a.Instrument, a.Result = reference(root.get("instrument")), reference(root.get("result"))
 	if target := root.get("target"); target != nil {
 		shape, err := shapesOf(root, "target")
 		if err != nil {
@@ -218,6 +219,7 @@ func parseObject(n *node, raw []byte, depth int) (*Object, error) {
 	readWords(o, n)
 	readTimes(o, n)
 	readOurs(o, n)
+	readQuote(o, n)
 	if err := readPoll(o, n); err != nil {
 		return nil, err
 	}
@@ -373,6 +375,37 @@ func readOurs(o *Object, n *node) {
 	o.OpensAt = instant(n.str("opensAt"))
 	o.TalliesDue = instant(n.str("talliesDue"))
 	o.HasProof = n.get("proof") != nil
+}
+
+// readQuote reads what FEP-044f, GoToSocial's policies and the older names of
+// quotes say.
+func readQuote(o *Object, n *node) {
+	for _, name := range []string{"quote", "quoteUri", "quoteUrl", "_misskey_quote"} {
+		if o.Quote == "" {
+			o.Quote = reference(n.get(name))
+		}
+	}
+	o.Stamp = reference(n.get("quoteAuthorization"))
+	o.InteractingObject, o.InteractionTarget = reference(n.get("interactingObject")), reference(n.get("interactionTarget"))
+	policy := n.get("interactionPolicy")
+	o.CanReply, o.CanQuote = approvals(policy.get("canReply")), approvals(policy.get("canQuote"))
+	o.JoinMode = n.str("joinMode")
+	if o.Status = n.str("eventStatus"); o.Status == "" {
+		o.Status = n.str("ical:status")
+	}
+}
+
+// approvals are those who need not ask, by the present name of it or the older.
+func approvals(n *node) []string {
+	for _, name := range []string{"automaticApproval", "always"} {
+		if list := n.get(name); list != nil {
+			if who := addresses(list); who != nil {
+				return who
+			}
+			return []string{}
+		}
+	}
+	return nil
 }
 
 func readPoll(o *Object, n *node) error {

@@ -98,4 +98,3 @@ func (b *Blogs) MayWrite(w Writer, answering bool) bool {
 	}
 	return false
 }
-

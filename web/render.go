@@ -26,6 +26,7 @@ type Frame struct {
 
 	Invalid   bool // the form on this page has errors
 	Flash     string
+	Badge     *Badge // nil where nothing is to be told
 	Languages []LanguageLink
 	Nav, More []NavLink
 	Site      SiteInfo
@@ -100,6 +101,7 @@ func (s *Site) frame(w http.ResponseWriter, r *http.Request, v *visit, status in
 			f.Languages = append(f.Languages, LanguageLink{lang, name[0], name[1], inLanguage(r, lang)})
 		}
 	}
+	f.Badge = s.badge(r, v.viewer)
 	for i, link := range s.o.Nav {
 		n := NavLink{link, r.URL.Path == link.Path || strings.HasPrefix(r.URL.Path, link.Path+"/")}
 		if i < navShown {
@@ -109,6 +111,41 @@ func (s *Site) frame(w http.ResponseWriter, r *http.Request, v *visit, status in
 		}
 	}
 	return f
+}
+
+// badge asks what waits for somebody. A page without it is better than none, so
+// a failure is only logged.
+func (s *Site) badge(r *http.Request, v *Viewer) *Badge {
+	if v == nil || s.o.Badge == nil {
+		return nil
+	}
+	b, err := s.o.Badge(r.Context(), v)
+	if err != nil {
+		if r.Context().Err() == nil {
+			s.log.WarnContext(r.Context(), "badge left out", "request", RequestID(r), "error", err)
+		}
+		return nil
+	}
+	return &b
+}
+
+// Part writes one block of a page in the reader's language, for a page of
+// another module to show: the two modules need not know each other.
+func (s *Site) Part(r *http.Request, page, block string, view any) (template.HTML, error) {
+	v := visitOf(r)
+	t := s.pages[v.lang][page]
+	if t == nil {
+		return "", fmt.Errorf("part %s: no page %q", block, page)
+	}
+	var out strings.Builder
+	f := Frame{
+		V: view, Viewer: v.viewer, Lang: v.lang, Path: r.URL.Path,
+		Site: SiteInfo{s.o.InstanceName, s.o.Territory, s.o.Operator, s.o.Source, s.o.Base, s.o.Demo},
+	}
+	if err := t.ExecuteTemplate(&out, block, f); err != nil {
+		return "", fmt.Errorf("part %s of %s: %w", block, page, err)
+	}
+	return template.HTML(out.String()), nil // written by a template, which has escaped it
 }
 
 // parse reads the frame and every module's pages once a language, so that "t"

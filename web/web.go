@@ -68,6 +68,17 @@ type Options struct {
 	// It answers store.ErrNotFound when the account is gone, suspended, or its
 	// credentials are of a later generation: the session ends then.
 	LoadViewer func(ctx context.Context, accountID int64, generation int) (*Viewer, error)
+
+	// Badge says what waits for somebody signed in; the heading of each page
+	// shows it. Nil shows none.
+	Badge func(ctx context.Context, v *Viewer) (Badge, error)
+}
+
+// A Badge leads to what waits for somebody. Key is that of the message that
+// says so, with Count; Icon is one of the sprite.
+type Badge struct {
+	Href, Key, Icon string
+	Count           int
 }
 
 // Counting are the numbers that the page on how votes are counted names; they

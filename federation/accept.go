@@ -8,15 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"viche/actors"
 	"viche/federation/ap"
 	"viche/internal/store"
 )
-
-// deadAfter is how long a host may fail before we stop sending to it.
-const deadAfter = 7 * 24 * time.Hour
 
 // An envelope is the little of an activity that decides whether it is let in.
 type envelope struct {
@@ -33,8 +29,8 @@ type refusal struct {
 func (r refusal) Error() string { return r.err.Error() }
 func (r refusal) Unwrap() error { return r.err }
 
-// receive is POST on any inbox: it lets an activity in or turns it away, and
-// leaves the work to the drain. 202 means that it is safely stored.
+// receive is POST on any inbox: it lets an activity in or turns it away. 202
+// means that it is safely stored, and mostly that it is done too.
 func (c *City) receive(w http.ResponseWriter, r *http.Request) {
 	err := c.accept(w, r)
 	if err == nil {
@@ -82,11 +78,12 @@ func (c *City) accept(w http.ResponseWriter, r *http.Request) error {
 	if !actors.SameOrigin(e.id, e.actor) {
 		return refusal{http.StatusBadRequest, errors.New("the activity's id is of another server than its actor")}
 	}
-	if _, err := ap.Parse(body); err != nil {
+	a, err := ap.Parse(body)
+	if err != nil {
 		return refusal{http.StatusBadRequest, err}
 	}
-	return c.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return c.letIn(ctx, tx, e, body, found)
+	return c.flow.through(c, &incoming{
+		envelope: e, body: body, seen: seenKey(e, body), activity: a, found: found, ready: c.ready(ctx, a),
 	})
 }
 
@@ -162,39 +159,6 @@ func (c *City) authenticate(ctx context.Context, r *http.Request, body []byte, e
 func (c *City) isGone(ctx context.Context, uri string) bool {
 	_, err := c.fetchActor(ctx, uri)
 	return errors.Is(err, ErrGone)
-}
-
-// letIn stores the activity, unless it came before.
-func (c *City) letIn(ctx context.Context, tx *store.Tx, e envelope, body []byte, found *actors.RemoteActor) error {
-	if found != nil {
-		if _, err := c.Book.Upsert(ctx, tx, *found); err != nil {
-			return err
-		}
-	}
-	sender, err := c.Book.ByURI(ctx, tx, e.actor)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	if sender.Suspended || sender.Deleted {
-		return fmt.Errorf("the actor is suspended or gone: %w", store.ErrDenied)
-	}
-	host := actors.HostOf(e.actor)
-	now := store.Millis(tx.Now)
-	n, err := tx.Exec(ctx, `
-		insert into inbox (id, seen, state, host, body, attempts, due, received)
-		values (?, ?, 'new', ?, ?, 0, ?, ?)
-		on conflict (seen) do nothing`, store.NewID(), seenKey(e, body), host, body, now, now)
-	if err != nil {
-		return fmt.Errorf("store activity: %w", err)
-	}
-	if n == 0 {
-		return nil
-	}
-	// A host that speaks is alive, however long it did not answer.
-	if _, err := tx.Exec(ctx, "delete from hosts where host = ? and since < ?", host, store.Millis(tx.Now.Add(-deadAfter))); err != nil {
-		return err
-	}
-	return c.wakeInbox(ctx, tx)
 }
 
 // seenKey names an activity by sender and id. GoToSocial sends every Update of

@@ -20,6 +20,11 @@ func (c *City) check(ctx context.Context, tx *store.Tx, a *ap.Activity) error {
 	if sender.Suspended || sender.Deleted && a.Type != "Delete" {
 		return fmt.Errorf("the actor is suspended or gone: %w", store.ErrDenied)
 	}
+	return c.checkContent(ctx, tx, a)
+}
+
+// checkContent is check without the sender, whom the inbox has looked at.
+func (c *City) checkContent(ctx context.Context, tx *store.Tx, a *ap.Activity) error {
 	switch a.Type {
 	case "Create":
 		return c.checkCreate(ctx, tx, a)
@@ -55,14 +60,28 @@ func (c *City) checkCreate(ctx context.Context, tx *store.Tx, a *ap.Activity) er
 		if o.Type == "Vote" {
 			continue // who voted is nobody's business here
 		}
-		if err := c.mustOwn(ctx, tx, o.ID, a.Actor); err != nil {
-			return err
-		}
-		if err := c.Heard(ctx, tx, o.ID, a.Actor); err != nil {
+		if err := c.hear(ctx, tx, o.ID, a.Actor); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hear is mustOwn and Heard in one statement where nobody has heard of the
+// object, as is so for nearly all.
+func (c *City) hear(ctx context.Context, tx *store.Tx, id, actor string) error {
+	n, err := tx.Exec(ctx, `
+		insert into heard (uri, actor, deleted, at)
+		select cast(? as text), cast(? as text), 0, cast(? as bigint)
+		where not exists (select 1 from heard where uri = ?)
+		on conflict do nothing`, id, actor, store.Millis(tx.Now), id)
+	if err != nil || n > 0 {
+		return err
+	}
+	if err := c.mustOwn(ctx, tx, id, actor); err != nil {
+		return err
+	}
+	return c.Heard(ctx, tx, id, actor)
 }
 
 func (c *City) checkUpdate(ctx context.Context, tx *store.Tx, a *ap.Activity) error {

@@ -257,6 +257,9 @@ func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := g.c.mayAsk(r.URL); err != nil {
 		return nil, err
 	}
+	if err := mayGoOut(r.Context()); err != nil {
+		return nil, err
+	}
 	resp, err := g.c.wire.RoundTrip(r)
 	if err != nil {
 		return nil, err

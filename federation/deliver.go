@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -15,12 +16,11 @@ import (
 )
 
 const (
-	hostsAtOnce      = 16
 	perHostAtOnce    = 4
 	deliveryBatch    = 48
 	deliveryAttempts = 16
 	deliveryTime     = 15 * time.Second // one request
-	roundTime        = 20 * time.Second // one host in one round
+	roundTime        = 20 * time.Second // one batch of one host
 	longestWait      = 24 * time.Hour
 )
 
@@ -37,86 +37,77 @@ type delivery struct {
 	id, activity int64
 	inbox        string
 	attempts     int
-	raw          []byte
-	from         int64
 
-	done  bool          // delivered, or refused for good
-	skip  bool          // not tried: the host had stopped answering
-	after time.Duration // the host asked to wait so long
-	err   error
+	done    bool          // delivered, or refused for good
+	skip    bool          // not tried: the host had stopped answering
+	private bool          // to be forgotten once all have it
+	after   time.Duration // the host asked to wait so long
+	err     error
 }
 
-// Deliver sends what is due, host by host and several hosts at once, and says
-// how many deliveries it tried; call it until that is 0.
-func (c *City) Deliver(ctx context.Context) (int, error) {
-	hosts, err := c.dueHosts(ctx)
-	if err != nil || len(hosts) == 0 {
-		return 0, err
-	}
-	var (
-		mu    sync.Mutex
-		tried int
-		errs  []error
-		wait  sync.WaitGroup
-		slots = make(chan struct{}, hostsAtOnce)
-	)
-	for _, host := range hosts {
-		wait.Add(1)
-		slots <- struct{}{}
-		go func() {
-			defer func() { <-slots; wait.Done() }()
-			n, err := c.deliverTo(ctx, host)
-			mu.Lock()
-			defer mu.Unlock()
-			tried += n
-			if err != nil {
-				errs = append(errs, fmt.Errorf("deliver to %s: %w", host, err))
-			}
-		}()
-	}
-	wait.Wait()
-	return tried, errors.Join(errs...)
+// A letter is an activity as it is sent: the same bytes to all.
+type letter struct {
+	raw     []byte
+	from    int64
+	private bool
 }
 
-// dueHosts are those with something due that are not resting after failures,
-// the longest waiting first.
-func (c *City) dueHosts(ctx context.Context) ([]string, error) {
-	now := store.Millis(c.DB.Now())
-	rows, err := c.DB.ReadBound().Query(ctx, `
-		select host from deliveries
-		where due <= ? and not exists (select 1 from hosts where hosts.host = deliveries.host and retry_at > ?)
-		group by host order by min(due) limit ?`, now, now, 4*hostsAtOnce)
+// letter is read once for all that get it about now.
+func (c *City) letter(ctx context.Context, activity int64) (*letter, error) {
+	key, now := strconv.FormatInt(activity, 36), c.DB.Now()
+	if l, ok := c.letters.get(key, now); ok {
+		return l, nil
+	}
+	l, public := &letter{}, 0
+	err := c.DB.ReadBound().Row(ctx, []any{&l.raw, &l.from, &public}, "select raw, actor, public from activities where id = ?", activity)
 	if err != nil {
-		return nil, fmt.Errorf("hosts to deliver to: %w", err)
+		return nil, err
 	}
-	defer rows.Close()
-	var hosts []string
-	for rows.Next() {
-		var host string
-		if err := rows.Scan(&host); err != nil {
-			return nil, err
-		}
-		hosts = append(hosts, host)
-	}
-	return hosts, rows.Err()
+	l.private = public == 0
+	c.letters.put(key, l, now)
+	return l, nil
 }
 
-func (c *City) deliverTo(ctx context.Context, host string) (int, error) {
-	batch, err := c.takeDeliveries(ctx, host)
+// Deliver sends what is due and says how many deliveries it tried; call it
+// until that is 0. Each host is served by itself: nobody waits for another.
+func (c *City) Deliver(ctx context.Context) (int, error) {
+	p := newPostman(c)
+	return p.run(ctx, time.Now().Add(looking))
+}
+
+// deliverTo sends one batch to a host. goOn tells whether more may be waiting
+// for it and will be taken.
+func (c *City) deliverTo(ctx context.Context, p *postman, host string, warm bool, seat *seat) (n int, goOn bool, err error) {
+	batch, err := c.takeDeliveries(ctx, p, host)
 	if err != nil || len(batch) == 0 {
-		return 0, err
+		return 0, false, err
 	}
-	c.send(ctx, batch)
+	c.send(ctx, batch, warm, seat)
+	p.stores <- struct{}{}
+	defer func() { <-p.stores }()
+	// What came of a batch is stored even when the program is about to end.
 	err = c.DB.Write(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error {
 		return c.record(ctx, tx, host, batch)
 	})
-	return len(batch), err
+	failed := slices.ContainsFunc(batch, func(d *delivery) bool { return d.skip || !d.done })
+	return len(batch), !failed && err == nil, err
 }
 
-func (c *City) takeDeliveries(ctx context.Context, host string) ([]*delivery, error) {
+// takeDeliveries marks a batch as ours for a while. A host that was shut out
+// since gets nothing more.
+func (c *City) takeDeliveries(ctx context.Context, p *postman, host string) ([]*delivery, error) {
+	p.stores <- struct{}{}
+	defer func() { <-p.stores }()
+	blocked, err := c.Book.Blocked(ctx, c.DB.Read(), host)
+	if err != nil {
+		return nil, err
+	}
 	var batch []*delivery
-	err := c.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = c.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		batch = nil
+		if blocked {
+			return c.drop(ctx, tx, "delete from deliveries where host = ? returning activity", host)
+		}
 		now := store.Millis(tx.Now)
 		rows, err := tx.Query(ctx, `
 			update deliveries set due = ?
@@ -135,35 +126,26 @@ func (c *City) takeDeliveries(ctx context.Context, host string) ([]*delivery, er
 		}
 		return rows.Err()
 	})
-	if err != nil {
-		return nil, err
-	}
-	there := batch[:0]
-	for _, d := range batch {
-		err := c.DB.ReadBound().Row(ctx, []any{&d.raw, &d.from}, "select raw, actor from activities where id = ?", d.activity)
-		if errors.Is(err, store.ErrNotFound) {
-			continue // withdrawn since, and its deliveries with it
-		}
-		if err != nil {
-			return nil, err
-		}
-		there = append(there, d)
-	}
-	return there, nil
+	slices.SortFunc(batch, func(a, b *delivery) int { return int(min(max(a.id-b.id, -1), 1)) })
+	return batch, err
 }
 
 // send tries a batch for one host: the first alone, which shows whether the
 // host answers at all, then a few at a time. As soon as the host itself fails,
 // the rest of the batch is left for later.
-func (c *City) send(ctx context.Context, batch []*delivery) {
+func (c *City) send(ctx context.Context, batch []*delivery, warm bool, seat *seat) {
 	ctx, cancel := context.WithTimeout(ctx, roundTime)
 	defer cancel()
-	if c.post(ctx, batch[0]); batch[0].err != nil && !batch[0].done {
-		cancel()
+	rest := batch
+	if !warm {
+		if c.post(ctx, batch[0], seat); batch[0].err != nil && !batch[0].done {
+			cancel()
+		}
+		rest = batch[1:]
 	}
 	var wait sync.WaitGroup
 	slots := make(chan struct{}, perHostAtOnce)
-	for _, d := range batch[1:] {
+	for _, d := range rest {
 		slots <- struct{}{}
 		if ctx.Err() != nil {
 			d.skip = true
@@ -173,7 +155,7 @@ func (c *City) send(ctx context.Context, batch []*delivery) {
 		wait.Add(1)
 		go func() {
 			defer func() { <-slots; wait.Done() }()
-			if c.post(ctx, d); d.err != nil && !d.done {
+			if c.post(ctx, d, seat); d.err != nil && !d.done {
 				cancel()
 			}
 		}()
@@ -182,17 +164,24 @@ func (c *City) send(ctx context.Context, batch []*delivery) {
 }
 
 // post sends one activity and judges the answer.
-func (c *City) post(ctx context.Context, d *delivery) {
-	ctx, cancel := context.WithTimeout(ctx, deliveryTime)
-	defer cancel()
-	sign, err := c.signer(ctx, d.from)
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDenied) {
-		d.done, d.err = true, err // the sender is gone
+func (c *City) post(ctx context.Context, d *delivery, seat *seat) {
+	l, err := c.letter(ctx, d.activity)
+	if errors.Is(err, store.ErrNotFound) {
+		d.done = true // withdrawn since, and its deliveries with it
 		return
 	}
 	var answer *Response
 	if err == nil {
-		answer, err = c.Client.Post(ctx, d.inbox, ap.ContentType, d.raw, sign)
+		d.private = l.private
+		ctx, cancel := context.WithTimeout(ctx, deliveryTime)
+		defer cancel()
+		impatient := time.AfterFunc(patience, seat.leave)
+		answer, err = c.postAs(ctx, l.from, d.inbox, l.raw)
+		impatient.Stop()
+	}
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDenied) {
+		d.done, d.err = true, err // the sender is gone
+		return
 	}
 	if err != nil {
 		d.err, d.done = err, errors.Is(err, ErrRefused)
@@ -210,6 +199,15 @@ func (c *City) post(ctx context.Context, d *delivery) {
 	}
 }
 
+// postAs signs and sends as one of our actors.
+func (c *City) postAs(ctx context.Context, from int64, inbox string, raw []byte) (*Response, error) {
+	sign, err := c.signer(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	return c.Client.Post(ctx, inbox, ap.ContentType, raw, sign)
+}
+
 // retryAfter reads what a host asks for, between nothing and a day.
 func retryAfter(header string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil {
@@ -222,78 +220,84 @@ func retryAfter(header string, now time.Time) time.Duration {
 }
 
 // record stores what came of a batch: finished deliveries go, failed ones wait,
-// and a host that failed rests, after a week of failures for good.
+// and a host that failed rests.
 func (c *City) record(ctx context.Context, tx *store.Tx, host string, batch []*delivery) error {
-	reached, failed, rest := false, false, time.Duration(0)
+	var finished, skipped []int64
+	reached, failed, asked := false, error(nil), time.Duration(0)
 	for _, d := range batch {
-		var err error
+		asked = max(asked, d.after)
 		switch {
 		case d.skip:
-			_, err = tx.Exec(ctx, "update deliveries set due = ? where id = ?", store.Millis(tx.Now), d.id)
+			skipped = append(skipped, d.id)
+			continue
 		case d.done:
 			reached = true
-			err = c.finish(ctx, tx, host, d)
-		case d.attempts+1 >= deliveryAttempts:
-			failed = true
-			err = c.finish(ctx, tx, host, d)
 		default:
-			failed, rest = true, max(rest, d.after)
+			failed = d.err
+		}
+		if !d.done && d.attempts+1 < deliveryAttempts {
 			due := tx.Now.Add(max(backoff(d.attempts+1), d.after))
-			_, err = tx.Exec(ctx, "update deliveries set attempts = attempts + 1, due = ? where id = ?", store.Millis(due), d.id)
+			if _, err := tx.Exec(ctx, "update deliveries set attempts = attempts + 1, due = ? where id = ?", store.Millis(due), d.id); err != nil {
+				return err
+			}
+			continue
 		}
-		if err != nil {
-			return err
+		if d.err != nil {
+			c.Log.Info("delivery given up", "peer", host, "activity", d.activity, "attempts", d.attempts+1, "err", d.err)
 		}
+		finished = append(finished, d.id)
 	}
-	if reached {
-		// A host that took something is there; what failed waits by itself.
-		_, err := tx.Exec(ctx, "delete from hosts where host = ?", host)
+	if err := inChunks(finished, func(ids string, args []any) error {
+		_, err := tx.Exec(ctx, "delete from deliveries where id in ("+ids+")", args...)
+		return err
+	}); err != nil {
 		return err
 	}
-	if !failed {
-		return nil
+	if err := inChunks(skipped, func(ids string, args []any) error {
+		_, err := tx.Exec(ctx, "update deliveries set due = ? where id in ("+ids+")", append([]any{store.Millis(tx.Now)}, args...)...)
+		return err
+	}); err != nil {
+		return err
 	}
-	return c.restHost(ctx, tx, host, rest, batch)
+	if err := c.forgetSent(ctx, tx, batch); err != nil {
+		return err
+	}
+	return c.judge(ctx, tx, host, reached, failed, asked)
 }
 
-func (c *City) finish(ctx context.Context, tx *store.Tx, host string, d *delivery) error {
-	if d.err != nil {
-		c.Log.Info("delivery given up", "peer", host, "activity", d.activity, "attempts", d.attempts+1, "err", d.err)
-	}
-	if _, err := tx.Exec(ctx, "delete from deliveries where id = ?", d.id); err != nil {
-		return err
-	}
-	return c.forget(ctx, tx, d.activity)
-}
-
-// restHost counts a failure of a host and keeps away from it for a while: 15
-// seconds at first, twice as long each time, an hour at most or as it asked.
-func (c *City) restHost(ctx context.Context, tx *store.Tx, host string, asked time.Duration, batch []*delivery) error {
-	now := store.Millis(tx.Now)
-	var since int64
-	var failures int
-	err := tx.Row(ctx, []any{&since, &failures}, `
-		insert into hosts (host, since, failures, retry_at) values (?, ?, 1, 0)
-		on conflict (host) do update set failures = hosts.failures + 1
-		returning since, failures`, host, now)
-	if err != nil {
-		return err
-	}
-	pause := max(min(15*time.Second<<min(failures-1, 10), time.Hour), asked)
-	if _, err := tx.Exec(ctx, "update hosts set retry_at = ? where host = ?", store.Millis(tx.Now.Add(pause)), host); err != nil {
-		return err
-	}
-	if since > store.Millis(tx.Now.Add(-deadAfter)) {
-		return nil
-	}
-	c.Log.Warn("host has not answered for a week, so nothing is sent there until it speaks", "peer", host)
-	if _, err := tx.Exec(ctx, "delete from deliveries where host = ?", host); err != nil {
-		return err
-	}
+// forgetSent forgets the private activities of a batch that all have now.
+func (c *City) forgetSent(ctx context.Context, tx *store.Tx, batch []*delivery) error {
+	seen := map[int64]bool{}
 	for _, d := range batch {
+		if !d.private || d.skip || seen[d.activity] {
+			continue
+		}
+		seen[d.activity] = true
 		if err := c.forget(ctx, tx, d.activity); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// chunk is how many ids stand in one statement. Shorter lists are filled up
+// with their last id, so that there are few texts to prepare.
+var chunks = []int{1, 8, 48}
+
+func inChunks(ids []int64, do func(marks string, args []any) error) error {
+	for len(ids) > 0 {
+		n := min(len(ids), deliveryBatch)
+		size := chunks[slices.IndexFunc(chunks, func(c int) bool { return c >= n })]
+		args := make([]any, size)
+		marks := make([]byte, 0, 2*size)
+		for i := range args {
+			args[i] = ids[min(i, n-1)]
+			marks = append(marks, '?', ',')
+		}
+		if err := do(string(marks[:len(marks)-1]), args); err != nil {
+			return err
+		}
+		ids = ids[n:]
 	}
 	return nil
 }

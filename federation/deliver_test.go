@@ -130,8 +130,8 @@ func TestAnswersDecide(t *testing.T) {
 }
 
 // TestDeadHostCostsLittle lets a host fail for more than a week: questions get
-// rarer, then end; another host is served all the while; and when the dead one
-// speaks, it is alive.
+// rarer, then there is one a day; another host is served all the while; what
+// waits is kept within bounds; and when the dead one speaks, it gets that.
 func TestDeadHostCostsLittle(t *testing.T) {
 	t.Parallel()
 	each(t, []string{"lviv.test"}, func(t *testing.T, f *fediverse, towns ...*town) {
@@ -153,23 +153,98 @@ func TestDeadHostCostsLittle(t *testing.T) {
 		if got := len(dead.got); got < 10 || got > 80 {
 			t.Errorf("the dead host was tried %d times in nine days, want some but few", got)
 		}
-		if left := lviv.count(t, "select count(*) from deliveries"); left != 0 {
-			t.Errorf("%d deliveries wait for a dead host", left)
+		for range 60 {
+			lviv.tell(t, n, both)
+			n++
 		}
 		before := len(dead.got)
-		lviv.tell(t, n, both)
 		settle(t, lviv)
 		if len(dead.got) != before {
-			t.Error("a dead host was tried again unasked")
+			t.Error("a dead host was tried again at once")
 		}
+		if left := lviv.count(t, "select count(*) from deliveries"); left != parkedMost {
+			t.Errorf("%d deliveries wait for a dead host, want the newest %d", left, parkedMost)
+		}
+		f.pass(30 * time.Hour)
+		settle(t, lviv)
+		if got := len(dead.got) - before; got != 1 {
+			t.Errorf("a dead host was asked %d times in 30 hours, want once", got)
+		}
+		before = len(dead.got)
 		dead.reply = nil
 		if got := f.send(t, lviv, olena+"#main-key", activity("Like", "https://dead.test/l/1", olena, "https://lviv.test/x")); got != 202 {
 			t.Fatalf("status %d, want 202", got)
 		}
-		lviv.tell(t, n+1, both)
 		settle(t, lviv)
-		if len(dead.got) != before+1 {
-			t.Error("a host that spoke again got nothing")
+		if got := len(dead.got) - before; got < parkedMost-1 || got > parkedMost {
+			t.Errorf("a host that spoke again got %d of the %d that waited", got, parkedMost)
+		}
+		if left := lviv.count(t, "select count(*) from deliveries") + lviv.count(t, "select count(*) from hosts"); left != 0 {
+			t.Errorf("%d deliveries and hosts are left", left)
+		}
+	})
+}
+
+// TestAProbeRevives lets a parked host answer its daily question.
+func TestAProbeRevives(t *testing.T) {
+	t.Parallel()
+	each(t, []string{"lviv.test"}, func(t *testing.T, f *fediverse, towns ...*town) {
+		lviv := towns[0]
+		dead := f.stranger(t, "dead.test")
+		dead.reply = func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) }
+		n := 0
+		for range 9 * 4 {
+			lviv.tell(t, n, Audience{Inboxes: []string{"https://dead.test/inbox"}})
+			n++
+			settle(t, lviv)
+			f.pass(6 * time.Hour)
+		}
+		before := len(dead.got)
+		dead.reply = nil
+		f.pass(30 * time.Hour)
+		settle(t, lviv)
+		if got, want := len(dead.got)-before, n; got < want/2 {
+			t.Errorf("after its answer the host got %d, want most of %d", got, want)
+		}
+		if left := lviv.count(t, "select count(*) from deliveries"); left != 0 {
+			t.Errorf("%d deliveries are left", left)
+		}
+	})
+}
+
+// TestHangingHostsHoldNobodyUp has more hosts hang than there are seats.
+func TestHangingHostsHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	each(t, []string{"lviv.test"}, func(t *testing.T, f *fediverse, towns ...*town) {
+		lviv := towns[0]
+		hang := make(chan struct{})
+		to := Audience{}
+		for i := range 2 * seats {
+			host := fmt.Sprintf("h%d.test", i)
+			f.stranger(t, host).reply = func(http.ResponseWriter) { <-hang }
+			to.Inboxes = append(to.Inboxes, "https://"+host+"/inbox")
+		}
+		lviv.tell(t, 1, to)
+		well := f.stranger(t, "well.test")
+		took := make(chan struct{}, 1)
+		well.reply = func(w http.ResponseWriter) { took <- struct{}{}; w.WriteHeader(http.StatusAccepted) }
+		if _, err := lviv.FanOut(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		lviv.tell(t, 2, Audience{Inboxes: []string{"https://well.test/inbox"}})
+		if _, err := lviv.FanOut(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error)
+		go func() { _, err := lviv.Deliver(t.Context()); ended <- err }()
+		select {
+		case <-took:
+		case <-time.After(deliveryTime):
+			t.Error("a host that is well waited for those that hang")
+		}
+		close(hang)
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 	})
 }

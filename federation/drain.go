@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"viche/actors"
@@ -17,6 +16,9 @@ const (
 	inboxBatch    = 64
 	inboxAttempts = 8
 	lease         = 5 * time.Minute // how long a taken batch belongs to its taker
+	needTime      = 15 * time.Second
+	hostsAsked    = 32   // hosts whose activities wait for the network at once
+	mostLeased    = 1024 // activities in hand
 )
 
 // arrived is one activity on its way through the drain.
@@ -29,32 +31,106 @@ type arrived struct {
 	err      error // why it can't be dispatched
 }
 
-// DrainInbox works off one batch of what has arrived and says how many there
-// were; call it until that is 0. What cannot be done now is tried again later,
-// and one bad activity spoils none of the others.
+// DrainInbox works off what waits in the inbox: what could not be done when it
+// came. It says how many there were; call it until that is 0. What cannot be
+// done now is tried again later, and one bad activity spoils none of the
+// others; nor does a server that lets us wait hold up those of other servers.
 func (c *City) DrainInbox(ctx context.Context) (int, error) {
-	batch, err := c.takeArrived(ctx)
-	if err != nil || len(batch) == 0 {
-		return 0, err
-	}
-	c.prepare(ctx, batch)
-	err = c.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		for _, a := range batch {
-			if err := c.work(ctx, tx, a); err != nil {
-				return err
+	d := &drain{city: c, hosts: map[string][]*arrived{}, ends: make(chan ended), slots: make(chan struct{}, hostsAsked)}
+	return d.run(ctx, time.Now().Add(looking))
+}
+
+// drain is one run. hosts holds, for each host that is being asked for
+// something, what waits behind that.
+type drain struct {
+	city   *City
+	hosts  map[string][]*arrived
+	leased int
+	ends   chan ended
+	slots  chan struct{}
+	count  int
+	errs   []error
+}
+
+type ended struct {
+	host  string
+	count int
+	err   error
+}
+
+func (d *drain) run(ctx context.Context, until time.Time) (int, error) {
+	for {
+		taken := 0
+		if d.leased < mostLeased && time.Now().Before(until) && len(d.errs) == 0 {
+			batch, err := d.city.takeArrived(ctx)
+			if err != nil {
+				d.errs = append(d.errs, err)
+			}
+			taken = len(batch)
+			d.sort(ctx, batch)
+		}
+		if taken == 0 && len(d.hosts) == 0 {
+			return d.count, errors.Join(d.errs...)
+		}
+		if taken == 0 {
+			select {
+			case e := <-d.ends:
+				d.end(ctx, e)
+			case <-time.After(time.Second): // something else may have become due
 			}
 		}
-		return nil
-	})
-	if err == nil {
-		return len(batch), nil
+		for more := true; more; {
+			select {
+			case e := <-d.ends:
+				d.end(ctx, e)
+			default:
+				more = false
+			}
+		}
 	}
-	c.Log.Warn("a batch of activities failed as a whole, so each is tried alone", "count", len(batch), "err", err)
-	var errs []error
+}
+
+// sort does at once what needs nobody, and leaves the rest to its hosts.
+func (d *drain) sort(ctx context.Context, batch []*arrived) {
+	d.count += len(batch)
+	var now []*arrived
 	for _, a := range batch {
-		errs = append(errs, c.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return c.work(ctx, tx, a) }))
+		if d.city.atOnce(ctx, a) && d.hosts[a.host] == nil {
+			now = append(now, a)
+			continue
+		}
+		d.leased++
+		if behind, busy := d.hosts[a.host]; busy {
+			d.hosts[a.host] = append(behind, a)
+			continue
+		}
+		d.start(ctx, a.host, []*arrived{a})
 	}
-	return len(batch), errors.Join(errs...)
+	if err := d.city.workAll(ctx, now); err != nil {
+		d.errs = append(d.errs, err)
+	}
+}
+
+func (d *drain) start(ctx context.Context, host string, list []*arrived) {
+	d.hosts[host] = []*arrived{}
+	go func() {
+		d.slots <- struct{}{}
+		d.city.askFor(ctx, list)
+		<-d.slots
+		d.ends <- ended{host, len(list), d.city.workAll(ctx, list)}
+	}()
+}
+
+func (d *drain) end(ctx context.Context, e ended) {
+	if e.err != nil {
+		d.errs = append(d.errs, e.err)
+	}
+	d.leased -= e.count
+	behind := d.hosts[e.host]
+	delete(d.hosts, e.host)
+	if len(behind) > 0 {
+		d.start(ctx, e.host, behind)
+	}
 }
 
 // takeArrived marks a batch as ours for a while. Two processes that reach for
@@ -89,30 +165,39 @@ func (c *City) takeArrived(ctx context.Context) ([]*arrived, error) {
 	return batch, nil
 }
 
-// prepare reads the batch and fetches what its Handlers need, a few at a time.
-func (c *City) prepare(ctx context.Context, batch []*arrived) {
-	var wait sync.WaitGroup
-	slots := make(chan struct{}, 8)
-	for _, a := range batch {
-		if a.activity, a.err = ap.Parse(a.body); a.err != nil {
-			a.err = fmt.Errorf("%w: %w", ErrRefused, a.err)
+// atOnce reads an activity and tells whether it can be done, or refused,
+// without the network.
+func (c *City) atOnce(ctx context.Context, a *arrived) bool {
+	if a.activity, a.err = ap.Parse(a.body); a.err != nil {
+		a.err = fmt.Errorf("%w: %w", ErrRefused, a.err)
+		return true
+	}
+	return c.ready(ctx, a.activity)
+}
+
+// askFor fetches what Handlers need, for activities of one host in turn. When
+// that host, or whom it has us ask, does not answer, the rest waits.
+func (c *City) askFor(ctx context.Context, list []*arrived) {
+	for i, a := range list {
+		if a.err != nil {
 			continue
 		}
 		if a.err = resolve(ctx, c.DB.ReadBound(), c.Base, a.activity); a.err != nil {
 			continue
 		}
-		handlers := c.mux.find(a.activity)
-		if !slices.ContainsFunc(handlers, func(on On) bool { return on.Need != nil }) {
+		ctx, cancel := context.WithTimeout(ctx, needTime)
+		a.err = fetchNeeds(ctx, c.mux.find(a.activity), a.activity)
+		slow := ctx.Err() != nil
+		cancel()
+		if !slow {
 			continue
 		}
-		wait.Add(1)
-		slots <- struct{}{}
-		go func() {
-			defer func() { <-slots; wait.Done() }()
-			a.err = fetchNeeds(ctx, handlers, a.activity)
-		}()
+		for _, later := range list[i+1:] {
+			if later.err == nil {
+				later.err = fmt.Errorf("behind one that was slow: %w", context.DeadlineExceeded)
+			}
+		}
 	}
-	wait.Wait()
 }
 
 func fetchNeeds(ctx context.Context, handlers []On, a *ap.Activity) error {
@@ -144,26 +229,69 @@ func resolve(ctx context.Context, db store.Bound, base string, a *ap.Activity) e
 	return err
 }
 
-// work does one activity inside a savepoint: whatever comes of it, the rest of
-// the batch stands.
-func (c *City) work(ctx context.Context, tx *store.Tx, a *arrived) error {
-	if _, err := tx.Exec(ctx, "savepoint activity"); err != nil {
-		return err
+// workAll does activities in one transaction, and if it fails as a whole each
+// alone.
+func (c *City) workAll(ctx context.Context, batch []*arrived) error {
+	if len(batch) == 0 {
+		return nil
 	}
-	outcome := a.err
-	if outcome == nil {
-		outcome = guard(func() error { return c.dispatch(ctx, tx, a) })
-	}
-	if outcome == nil {
-		_, err := tx.Exec(ctx, "release savepoint activity")
-		return err
-	}
-	for _, q := range []string{"rollback to savepoint activity", "release savepoint activity"} {
-		if _, err := tx.Exec(ctx, q); err != nil {
-			return err
+	err := c.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		for _, a := range batch {
+			if err := c.work(ctx, tx, a); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err == nil {
+		return nil
+	}
+	c.Log.Warn("a batch of activities failed as a whole, so each is tried alone", "count", len(batch), "err", err)
+	var errs []error
+	for _, a := range batch {
+		errs = append(errs, c.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return c.work(ctx, tx, a) }))
+	}
+	return errors.Join(errs...)
+}
+
+// work does one activity: whatever comes of it, the rest of the batch stands.
+func (c *City) work(ctx context.Context, tx *store.Tx, a *arrived) error {
+	outcome, err := c.try(ctx, tx, func() error {
+		if a.err != nil {
+			return a.err
+		}
+		return c.dispatch(ctx, tx, a)
+	})
+	if err != nil || outcome == nil {
+		return err
 	}
 	return c.afterFailure(ctx, tx, a, outcome)
+}
+
+// try runs do inside a savepoint and takes back what it wrote if it fails.
+// outcome is what do says; err ends the transaction.
+func (c *City) try(ctx context.Context, tx *store.Tx, do func() error) (outcome, err error) {
+	if err := tx.Soon(ctx, nil, nil, "savepoint activity"); err != nil {
+		return nil, err
+	}
+	outcome = guard(func() error {
+		if err := do(); err != nil {
+			return err
+		}
+		return tx.Settle(ctx)
+	})
+	if outcome == nil {
+		return nil, tx.Soon(ctx, nil, nil, "release savepoint activity")
+	}
+	const back = "rollback to savepoint activity"
+	if _, err := tx.Exec(ctx, back); err != nil {
+		// Something that do had put down went wrong on the way.
+		if _, err := tx.Exec(ctx, back); err != nil {
+			return nil, err
+		}
+	}
+	_, err = tx.Exec(ctx, "release savepoint activity")
+	return outcome, err
 }
 
 func (c *City) dispatch(ctx context.Context, tx *store.Tx, a *arrived) error {
@@ -181,35 +309,45 @@ func (c *City) dispatch(ctx context.Context, tx *store.Tx, a *arrived) error {
 // settle ends an activity. What was in it is forgotten: only the hash of who
 // sent which id stays, and the day.
 func (c *City) settle(ctx context.Context, tx *store.Tx, a *arrived, state string) (mine bool, err error) {
-	day := store.Millis(tx.Now.UTC().Truncate(24 * time.Hour))
-	n, err := tx.Exec(ctx, "update inbox set state = ?, body = null, received = ? where id = ? and state = 'new'", state, day, a.id)
+	n, err := tx.Exec(ctx, "update inbox set state = ?, body = null, received = ? where id = ? and state = 'new'", state, day(tx), a.id)
 	return n > 0, err
 }
 
+// day is all that is kept of when something came.
+func day(tx *store.Tx) int64 { return store.Millis(tx.Now.UTC().Truncate(24 * time.Hour)) }
+
 func (c *City) afterFailure(ctx context.Context, tx *store.Tx, a *arrived, why error) error {
-	kind := ""
-	if a.activity != nil {
-		kind = a.activity.Type
-	}
 	state := ""
 	switch {
 	case errors.Is(why, ErrIgnored):
 		state = "done"
 	case isFinal(why):
-		c.Log.Info("activity refused", "peer", a.host, "type", kind, "activity", a.id, "err", why)
+		c.refuse(a, why)
 		state = "refused"
 	case a.attempts+1 >= inboxAttempts:
-		c.Log.Error("activity given up", "peer", a.host, "type", kind, "activity", a.id, "attempts", a.attempts+1, "err", why)
+		c.Log.Error("activity given up", "peer", a.host, "type", a.kind(), "activity", a.id, "attempts", a.attempts+1, "err", why)
 		state = "dead"
 	}
 	if state != "" {
 		_, err := c.settle(ctx, tx, a, state)
 		return err
 	}
-	c.Log.Warn("activity will be tried again", "peer", a.host, "type", kind, "activity", a.id, "attempt", a.attempts+1, "err", why)
+	c.Log.Warn("activity will be tried again", "peer", a.host, "type", a.kind(), "activity", a.id, "attempt", a.attempts+1, "err", why)
 	_, err := tx.Exec(ctx, "update inbox set attempts = attempts + 1, due = ? where id = ?",
 		store.Millis(tx.Now.Add(backoff(a.attempts+1))), a.id)
 	return err
+}
+
+// refuse says so where the operator reads it; the sender was told 202 long ago.
+func (c *City) refuse(a *arrived, why error) {
+	c.Log.Info("activity refused", "peer", a.host, "type", a.kind(), "activity", a.id, "err", why)
+}
+
+func (a *arrived) kind() string {
+	if a.activity == nil {
+		return ""
+	}
+	return a.activity.Type
 }
 
 // isFinal tells whether trying again would only give the same answer.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -122,6 +123,13 @@ type City struct {
 	fetches chan struct{} // bounds fetches that strangers cause
 	making  *rate.Limiter // of key pairs that strangers cause
 
+	flow    inflow           // what arrives, on its way into the database
+	heardOf *recent[bool]    // hosts that spoke lately
+	letters *recent[*letter] // what is being sent, once for all its inboxes
+	signing chan struct{}    // bounds what signs at once, so that pages are answered meanwhile
+
+	published                 chan struct{} // says that there is something to send
+	sending                   atomic.Bool   // this process works the deliveries off
 	wokenInbox, wokenDelivery atomic.Bool
 }
 
@@ -139,6 +147,11 @@ func New(o Options) *City {
 		renewed: newRecent[bool](4096, 5*time.Minute),
 		fetches: make(chan struct{}, 32),
 		making:  rate.NewLimiter(2, 20),
+
+		heardOf:   newRecent[bool](8192, time.Minute),
+		letters:   newRecent[*letter](256, time.Minute),
+		signing:   make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+		published: make(chan struct{}, 1),
 	}
 	for _, on := range c.builtin() {
 		c.mux.Add(on)
@@ -169,6 +182,8 @@ func (c *City) signer(ctx context.Context, actorID int64) (Signer, error) {
 		return nil, err
 	}
 	return func(r *http.Request, body []byte) error {
+		c.signing <- struct{}{}
+		defer func() { <-c.signing }()
 		return signCavage(r, body, keyID, key, c.DB.Now())
 	}, nil
 }

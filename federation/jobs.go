@@ -46,6 +46,7 @@ func (c *City) wakeInbox(ctx context.Context, tx *store.Tx) error {
 }
 
 func (c *City) wakeDelivery(ctx context.Context, tx *store.Tx) error {
+	tx.AfterCommit(c.tellPostman)
 	return wake(ctx, tx, deliveryJob{}, &c.wokenDelivery)
 }
 
@@ -80,15 +81,26 @@ func (c *City) drainAll(ctx context.Context) error {
 	return repeat(ctx, &c.wokenInbox, c.DrainInbox)
 }
 
+// deliverAll fans out and delivers. One at a time does it in this process; what
+// is published meanwhile it is told.
 func (c *City) deliverAll(ctx context.Context) error {
-	return repeat(ctx, &c.wokenDelivery, func(ctx context.Context) (int, error) {
-		fanned, err := c.FanOut(ctx)
-		if err != nil {
-			return 0, err
-		}
-		sent, err := c.Deliver(ctx)
-		return fanned + sent, err
-	})
+	if !c.sending.CompareAndSwap(false, true) {
+		c.tellPostman()
+		return nil
+	}
+	defer c.sending.Store(false)
+	p := newPostman(c)
+	p.fans, p.again = make(chan ended, 1), true
+	_, err := p.run(ctx, time.Now().Add(looking))
+	return err
+}
+
+// tellPostman says that there may be something to send.
+func (c *City) tellPostman() {
+	select {
+	case c.published <- struct{}{}:
+	default: // it is told already
+	}
 }
 
 // repeat calls step until there is nothing left to do, or long enough.
@@ -103,14 +115,27 @@ func repeat(ctx context.Context, woken *atomic.Bool, step func(context.Context) 
 }
 
 // Tidy forgets what no longer serves: the hashes of activities older than any
-// signature that would still be taken, and tombstones that nobody came to.
+// signature that would still be taken, tombstones that nobody came to, what has
+// waited two weeks for a host, and hosts that nothing waits for.
 func (c *City) Tidy(ctx context.Context) error {
 	const day = 24 * time.Hour
 	return c.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if _, err := tx.Exec(ctx, "delete from inbox where state <> 'new' and received < ?", store.Millis(tx.Now.Add(-7*day))); err != nil {
-			return err
+		before := func(days time.Duration) int64 { return store.Millis(tx.Now.Add(-days * day)) }
+		for _, q := range []struct {
+			text  string
+			until int64
+		}{
+			{"delete from inbox where state <> 'new' and received < ?", before(7)},
+			{"delete from heard where deleted = 1 and at < ?", before(90)},
+			{"delete from hosts where retry_at < ? and not exists (select 1 from deliveries where deliveries.host = hosts.host)", before(7)},
+		} {
+			if _, err := tx.Exec(ctx, q.text, q.until); err != nil {
+				return err
+			}
 		}
-		_, err := tx.Exec(ctx, "delete from heard where deleted = 1 and at < ?", store.Millis(tx.Now.Add(-90*day)))
-		return err
+		return c.drop(ctx, tx, `
+			delete from deliveries
+			where exists (select 1 from activities where activities.id = deliveries.activity and published < ?)
+			returning activity`, before(14))
 	})
 }

@@ -17,6 +17,8 @@ type Audience struct {
 	Followers []int64  `json:"followers,omitempty"`
 	Inboxes   []string `json:"inboxes,omitempty"`
 	Actors    []string `json:"actors,omitempty"`
+	// Except is a host that has it already.
+	Except string `json:"except,omitempty"`
 }
 
 func (a Audience) empty() bool { return len(a.Followers)+len(a.Inboxes)+len(a.Actors) == 0 }

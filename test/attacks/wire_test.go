@@ -208,3 +208,5 @@ func or(a, b string) string {
 }
 
 func readCloser(text string) io.ReadCloser { return io.NopCloser(strings.NewReader(text)) }
+
+func contains(text, part string) bool { return strings.Contains(text, part) }

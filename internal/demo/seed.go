@@ -45,6 +45,8 @@ func (d *Demo) Seed(ctx context.Context) error {
 		{-3*day + 2*time.Minute, "more results", nil},
 		{lately, "others vote, some change their answer", s.vote(secondWave)},
 		{lately + time.Hour, "somebody asks for verification", s.visitDesks},
+		{lately + 2*time.Hour, "residents follow each other", s.acquaint},
+		{lately + 3*time.Hour, "residents talk", s.talkAbout},
 		{0, "the present", nil},
 	} {
 		d.o.Progress(step.name)

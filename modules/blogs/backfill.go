@@ -198,7 +198,7 @@ func (b *Blogs) stampHolds(ctx context.Context, stamp, quoting string, quoted *P
 // needStamp looks at the leave that an Accept of a wish to quote names, before
 // it is believed.
 func (b *Blogs) needStamp(ctx context.Context, a *ap.Activity) error {
-	uri, ok := b.asked(a.Object)
+	uri, ok := b.wishOf(a.Object)
 	if !ok || a.Result == "" {
 		return nil
 	}

@@ -196,14 +196,14 @@ func (b *Blogs) Direct(ctx context.Context, actor, before int64, limit int) ([]E
 }
 
 func (b *Blogs) list(ctx context.Context, reader, before int64, limit int, query string, args ...any) ([]Entry, error) {
-	return b.page(ctx, reader, before, limit, query, args, false)
+	return b.lines(ctx, reader, before, limit, query, args, false)
 }
 
 func (b *Blogs) listAll(ctx context.Context, reader, before int64, limit int, query string, args ...any) ([]Entry, error) {
-	return b.page(ctx, reader, before, limit, query, args, false)
+	return b.lines(ctx, reader, before, limit, query, args, false)
 }
 
-func (b *Blogs) page(ctx context.Context, reader, before int64, limit int, query string, args []any, open bool) ([]Entry, error) {
+func (b *Blogs) lines(ctx context.Context, reader, before int64, limit int, query string, args []any, open bool) ([]Entry, error) {
 	if before <= 0 {
 		before = math.MaxInt64
 	}

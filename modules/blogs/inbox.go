@@ -570,8 +570,8 @@ func (b *Blogs) onQuoteRequest(ctx context.Context, tx *store.Tx, a *ap.Activity
 	return b.Federation.Publish(ctx, tx, author, raw, federation.Audience{Actors: []string{by.URI}})
 }
 
-// asked is the post of ours whose wish to quote an answer is about.
-func (b *Blogs) asked(o *ap.Object) (uri string, ok bool) {
+// wishOf is the post of ours whose wish to quote an answer is about.
+func (b *Blogs) wishOf(o *ap.Object) (uri string, ok bool) {
 	if o == nil {
 		return "", false
 	}
@@ -581,7 +581,7 @@ func (b *Blogs) asked(o *ap.Object) (uri string, ok bool) {
 
 // onQuoteAnswer shows a quote that waited, or says that it may not be.
 func (b *Blogs) onQuoteAnswer(ctx context.Context, tx *store.Tx, a *ap.Activity) error {
-	uri, ok := b.asked(a.Object)
+	uri, ok := b.wishOf(a.Object)
 	if !ok {
 		return federation.ErrIgnored
 	}

@@ -3,6 +3,7 @@ package blogs
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/uptrace/bun"
 
@@ -81,16 +82,16 @@ type Told struct {
 // Notices are those of an actor, newest first, before the one given (0 for the
 // newest), of some kinds (none for all).
 func (b *Blogs) Notices(ctx context.Context, idb bun.IDB, actor, before int64, limit int, kinds ...string) ([]Told, error) {
-	q := idb.NewSelect().TableExpr("notices").Column("id", "kind", "by_actor", "post", "read", "at").
-		Where("actor = ?", actor).OrderExpr("id desc").Limit(limit)
-	if before > 0 {
-		q = q.Where("id < ?", before)
+	if before <= 0 {
+		before = math.MaxInt64
 	}
+	where, args := "", []any{actor, before}
 	if len(kinds) > 0 {
-		q = q.Where("kind in (?)", bun.List(kinds))
+		where, args = " and kind in (?)", append(args, bun.List(kinds))
 	}
 	var list []Told
-	if err := q.Scan(ctx, &list); err != nil {
+	err := idb.NewRaw("select id, kind, by_actor, post, read, at from notices where actor = ? and id < ?"+where+" order by id desc limit ?", append(args, limit)...).Scan(ctx, &list)
+	if err != nil {
 		return nil, fmt.Errorf("notices of %d: %w", actor, store.Kind(err))
 	}
 	return list, nil

@@ -53,7 +53,8 @@ type Options struct {
 	Territory   string // the instance's own
 	Coordinator bool
 	Rules       ballot.Rules
-	Spheres     []string // slugs of the open ones
+	Spheres     []string      // slugs of the open ones
+	Keep        time.Duration // how long after the close answers stay readable; 0: for ever
 
 	Within   func(code, area string) bool
 	Place    func(code, lang string) string // a territory's name
@@ -100,6 +101,7 @@ func (p *Polls) Inbox() []federation.On {
 func (p *Polls) Periodic() []store.Periodic {
 	return []store.Periodic{
 		{Name: "polls.close", Every: 2 * time.Second, Do: p.CloseDue},
+		{Name: "polls.forget", Every: time.Hour, Do: p.Forget},
 		{Name: "polls.snapshot", Every: min(max(p.Rules.SnapshotEvery, time.Second), 30*time.Second), Do: p.Snapshots},
 	}
 }

@@ -185,3 +185,14 @@ create table post_polls (
   closed smallint not null check (closed in (0, 1))
 );
 create index post_polls_due on post_polls (closes) where closed = 0;
+-- Conversations whose rest is still to be asked of other servers, and actors that
+-- left whose posts are still to be erased.
+create table post_wants (
+  post bigint primary key,
+  due bigint not null,
+  attempts smallint not null
+);
+create index post_wants_due on post_wants (due);
+create table post_erasures (
+  actor bigint primary key
+);

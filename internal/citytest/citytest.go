@@ -345,6 +345,8 @@ func (n *Network) work(t *Town) (done int) {
 			}
 			return 0, t.Union.Tick(ctx)
 		},
+		t.Blogs.Ask,
+		func(ctx context.Context) (int, error) { return 0, t.Blogs.ClosePolls(ctx) },
 		t.Federation.FanOut,
 		t.Federation.Deliver,
 	} {

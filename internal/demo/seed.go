@@ -123,7 +123,7 @@ func (t *town) work(ctx context.Context) (did int, err error) {
 	}
 	for _, step := range []func(context.Context) (int, error){
 		t.Federation.DrainInbox, uncounted(t.Polls.CloseDue), uncounted(t.Polls.Snapshots), uncounted(t.Union.Tick),
-		t.Federation.FanOut, t.Federation.Deliver,
+		t.Blogs.Ask, t.Federation.FanOut, t.Federation.Deliver,
 	} {
 		n, err := step(ctx)
 		if err != nil {

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
-
-	"github.com/riverqueue/river"
 
 	"viche/actors"
 	"viche/federation"
@@ -21,38 +20,68 @@ const (
 	maxAnswers   = 60 // posts that are fetched for one conversation
 )
 
-// Jobs adds what works the module's jobs off.
-func (b *Blogs) Jobs(workers *river.Workers) {
-	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[backfill]) error {
-		p, err := b.ByID(ctx, b.DB.Read(), job.Args.Post)
-		if isNotFound(err) {
-			return nil
-		}
-		if err != nil {
+const (
+	wantBatch    = 8
+	wantAttempts = 5
+)
+
+// want notes that the rest of a post's conversation is to be asked for.
+func want(ctx context.Context, tx *store.Tx, post int64) error {
+	_, err := tx.Exec(ctx, "insert into post_wants (post, due, attempts) values (?, ?, 0) on conflict do nothing", post, store.Millis(tx.Now))
+	return err
+}
+
+// Ask works off some of what is wanted of other servers, and says how much it
+// looked at; call it until that is 0. A server that is silent is asked again
+// later, a few times.
+func (b *Blogs) Ask(ctx context.Context) (int, error) {
+	n, err := b.eraseSome(ctx)
+	if err != nil {
+		return n, err
+	}
+	var rows []struct {
+		Post     int64 `bun:"post"`
+		Attempts int   `bun:"attempts"`
+	}
+	err = b.DB.Read().NewRaw("select post, attempts from post_wants where due <= ? order by due limit ?", store.Millis(b.DB.Now()), wantBatch).Scan(ctx, &rows)
+	if err != nil {
+		return n, fmt.Errorf("conversations to ask for: %w", store.Kind(err))
+	}
+	var wait sync.WaitGroup
+	for _, row := range rows {
+		wait.Go(func() {
+			err := b.askFor(ctx, row.Post)
+			if err := b.settle(ctx, row.Post, row.Attempts, err); err != nil {
+				b.Log.WarnContext(ctx, "a conversation stays on the list", "post", row.Post, "err", err)
+			}
+		})
+	}
+	wait.Wait()
+	return n + len(rows), nil
+}
+
+func (b *Blogs) askFor(ctx context.Context, post int64) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	p, err := b.ByID(ctx, b.DB.Read(), post)
+	if err != nil {
+		return err
+	}
+	return b.Backfill(ctx, p)
+}
+
+// settle takes a conversation off the list, or puts it further down.
+func (b *Blogs) settle(ctx context.Context, post int64, attempts int, outcome error) error {
+	return b.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if outcome == nil || final(outcome) || attempts+1 >= wantAttempts {
+			_, err := tx.Exec(ctx, "delete from post_wants where post = ?", post)
 			return err
 		}
-		return b.Backfill(ctx, p)
-	}))
-	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[eraseAll]) error {
-		return b.eraseAll(ctx, job.Args.Actor)
-	}))
+		_, err := tx.Exec(ctx, "update post_wants set attempts = attempts + 1, due = ? where post = ?",
+			store.Millis(tx.Now.Add(time.Minute<<(2*attempts))), post)
+		return err
+	})
 }
-
-// backfill asks other servers for the rest of the conversation of a post.
-type backfill struct {
-	Post int64 `json:"post"`
-}
-
-// Kind names the job.
-func (backfill) Kind() string { return "blogs.backfill" }
-
-// eraseAll erases the posts of an actor that left.
-type eraseAll struct {
-	Actor int64 `json:"actor"`
-}
-
-// Kind names the job.
-func (eraseAll) Kind() string { return "blogs.erase" }
 
 // Backfill fetches what a post answers, upwards until something is known or
 // missing, the posts in its conversation's collection or the answers below it
@@ -295,32 +324,39 @@ func (b *Blogs) resend(ctx context.Context, tx *store.Tx, p *Post) error {
 	return b.send(ctx, tx, p, author, mentioned, tags, "Update")
 }
 
-// eraseAll erases all posts of an actor, some at a time.
-func (b *Blogs) eraseAll(ctx context.Context, actor int64) error {
-	for {
-		n := 0
-		err := b.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-			var list []*Post
-			if err := tx.NewRaw("select * from posts where author = ? and deleted = 0 limit 100", actor).Scan(ctx, &list); err != nil {
-				return store.Kind(err)
-			}
-			n = len(list)
-			for _, p := range list {
-				if err := b.Erase(ctx, tx, p); err != nil {
-					return err
-				}
-			}
-			for _, q := range []string{"delete from feed where actor = ?", "delete from reactions where actor = ?", "delete from notices where by_actor = ?", "delete from shuns where other = ?"} {
-				if _, err := tx.Exec(ctx, q, actor); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil || n == 0 {
-			return err
-		}
+// eraseSome erases a hundred posts of an actor that left, and says how many.
+func (b *Blogs) eraseSome(ctx context.Context) (n int, err error) {
+	var actor int64
+	err = b.DB.ReadBound().Row(ctx, []any{&actor}, "select actor from post_erasures limit 1")
+	if isNotFound(err) {
+		return 0, nil
 	}
+	if err != nil {
+		return 0, err
+	}
+	err = b.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		var list []*Post
+		if err := tx.NewRaw("select * from posts where author = ? and deleted = 0 limit 100", actor).Scan(ctx, &list); err != nil {
+			return store.Kind(err)
+		}
+		n = len(list)
+		for _, p := range list {
+			if err := b.Erase(ctx, tx, p); err != nil {
+				return err
+			}
+		}
+		queries := []string{"delete from feed where actor = ?", "delete from reactions where actor = ?", "delete from notices where by_actor = ?", "delete from shuns where other = ?"}
+		if n == 0 {
+			queries = append(queries, "delete from post_erasures where actor = ?")
+		}
+		for _, q := range queries {
+			if _, err := tx.Exec(ctx, q, actor); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return n, err
 }
 
 // Refresh asks the server of a post for its present state, once a minute at

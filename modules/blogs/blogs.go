@@ -82,9 +82,19 @@ func New(o Options) *Blogs {
 func (b *Blogs) Periodic() []store.Periodic {
 	return []store.Periodic{
 		{Name: "blogs.due", Every: 20 * time.Second, Do: b.PublishDue},
+		{Name: "blogs.ask", Every: 3 * time.Second, Do: b.askAll},
 		{Name: "blogs.polls", Every: 10 * time.Second, Do: b.ClosePolls},
 		{Name: "blogs.tidy", Every: 6 * time.Hour, Do: b.Tidy},
 	}
+}
+
+func (b *Blogs) askAll(ctx context.Context) error {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		if n, err := b.Ask(ctx); err != nil || n == 0 {
+			return err
+		}
+	}
+	return nil
 }
 
 // MayWrite tells whether somebody may begin a conversation; answering one needs

@@ -249,7 +249,8 @@ func (b *Blogs) onDelete(ctx context.Context, tx *store.Tx, a *ap.Activity) erro
 		return err
 	}
 	if a.Object.ID == a.Actor {
-		return tx.Enqueue(ctx, eraseAll{Actor: author.ID}, nil)
+		_, err := tx.Exec(ctx, "insert into post_erasures (actor) values (?) on conflict do nothing", author.ID)
+		return err
 	}
 	p, err := b.ByURI(ctx, tx, a.Object.ID)
 	if isNotFound(err) {

@@ -192,7 +192,7 @@ func (b *Blogs) take(ctx context.Context, tx *store.Tx, o *ap.Object, author act
 		return nil, err
 	}
 	if p.ReplyURI != "" && p.ReplyTo == 0 || p.QuoteURI != "" {
-		return p, tx.Enqueue(ctx, backfill{Post: p.ID}, nil)
+		return p, want(ctx, tx, p.ID)
 	}
 	return p, nil
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
@@ -59,9 +60,16 @@ func asciiHost(host string) string {
 	if ip := net.ParseIP(host); ip != nil {
 		return ip.String()
 	}
+	if !utf8.ValidString(host) {
+		return ""
+	}
 	host = strings.TrimSuffix(host, ".")
 	ascii, err := names.ToASCII(host)
-	if err != nil || ascii == "" || len(ascii) > 253 || strings.ContainsAny(ascii, " %/\\?#@:[]<>\"'`") {
+	if err != nil || ascii == "" || len(ascii) > 253 || strings.ContainsRune(host, '\uFFFD') || strings.ContainsAny(ascii, " %/\\?#@:[]<>\"'`") {
+		return ""
+	}
+	// Some names that are no names become others when they are read again.
+	if again, err := names.ToASCII(ascii); err != nil || again != ascii {
 		return ""
 	}
 	return ascii

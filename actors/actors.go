@@ -54,6 +54,7 @@ type Actor struct {
 	Deleted     bool   `bun:"deleted"`
 	Published   int64  `bun:"published"` // Unix milliseconds
 	Fetched     int64  `bun:"fetched"`   // when we last heard from its server; 0 for our own
+	Featured    string `bun:"featured"`  // the collection of what it pinned
 }
 
 // Address is the handle as people write it, @name@host.

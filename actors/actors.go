@@ -55,6 +55,12 @@ type Actor struct {
 	Published   int64  `bun:"published"` // Unix milliseconds
 	Fetched     int64  `bun:"fetched"`   // when we last heard from its server; 0 for our own
 	Featured    string `bun:"featured"`  // the collection of what it pinned
+	MovedTo     string `bun:"moved_to"`  // the actor that goes on in its place
+	MovedAt     int64  `bun:"moved_at"`
+	Aliases     string `bun:"aliases"` // JSON: ids that are the same person
+	Image       string `bun:"image"`
+	Indexable   bool   `bun:"indexable"` // may be found by search
+	Fields      string `bun:"fields"`    // JSON: lines of the profile
 }
 
 // Address is the handle as people write it, @name@host.

@@ -105,7 +105,8 @@ func (b *Book) draft(uri, kind, handle string) Actor {
 func (b *Book) insert(ctx context.Context, tx *store.Tx, a *Actor) error {
 	a.Published = store.Millis(tx.Now)
 	_, err := tx.NewInsert().Model(a).Value("local", "?", flag(a.Local)).Value("open", "?", flag(a.Open)).
-		Value("suspended", "?", flag(a.Suspended)).Value("deleted", "?", flag(a.Deleted)).Exec(ctx)
+		Value("suspended", "?", flag(a.Suspended)).Value("deleted", "?", flag(a.Deleted)).
+		Value("indexable", "?", flag(a.Indexable)).Exec(ctx)
 	return store.Kind(err)
 }
 

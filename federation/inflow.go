@@ -29,9 +29,10 @@ type incoming struct {
 	found    *actors.RemoteActor // the sender, if it had to be fetched
 	ready    bool                // its Handlers have all they need
 
-	id   int64
-	err  error
-	done chan struct{}
+	id, stored int64
+	state      string
+	err        error
+	done       chan struct{}
 }
 
 // inflow carries what arrives at the same moment into the database together:
@@ -118,7 +119,14 @@ func (c *City) letTogetherIn(batch []*incoming) error {
 	defer cancel()
 	return c.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		for _, in := range batch {
-			in.err = nil
+			if err := c.remember(ctx, tx, in); err != nil {
+				return err
+			}
+		}
+		if err := tx.Settle(ctx); err != nil {
+			return fmt.Errorf("store activities: %w", err)
+		}
+		for _, in := range batch {
 			if err := c.letIn(ctx, tx, in); err != nil {
 				return err
 			}
@@ -127,17 +135,38 @@ func (c *City) letTogetherIn(batch []*incoming) error {
 	})
 }
 
-// letIn stores an activity, unless it came before, and does it if it is ready.
+// remember stores who sent which id, and the bytes only where they are needed
+// later. The answer is there once tx has settled: stored is another one's where
+// the activity came before, and state "refused" where the sender is not heard.
+func (c *City) remember(ctx context.Context, tx *store.Tx, in *incoming) error {
+	in.id, in.err = store.NewID(), nil
+	state, body, received := "new", in.body, store.Millis(tx.Now)
+	if in.ready {
+		state, body, received = "done", nil, day(tx)
+	}
+	return tx.Soon(ctx, []any{&in.stored, &in.state}, nil, `
+		insert into inbox (id, seen, state, host, body, attempts, due, received)
+		values (?, ?, case when exists (select 1 from actors where uri = ? and (suspended = 1 or deleted = 1)) then 'refused' else cast(? as text) end, ?, ?, 0, ?, ?)
+		on conflict (seen) do update set attempts = inbox.attempts
+		returning id, state`, in.id, in.seen, in.actor, state, actors.HostOf(in.actor), body, store.Millis(tx.Now), received)
+}
+
+// letIn goes on with an activity that is remembered, and does it if it is ready.
 // The error is that of the transaction; what the sender is told lies in in.err.
 func (c *City) letIn(ctx context.Context, tx *store.Tx, in *incoming) error {
+	fresh := in.stored == in.id
+	if fresh && in.state == "refused" {
+		in.err = fmt.Errorf("the actor is suspended or gone: %w", store.ErrDenied)
+		_, err := tx.Exec(ctx, "delete from inbox where id = ?", in.id)
+		return err
+	}
 	if in.found != nil {
 		if _, err := c.Book.Upsert(ctx, tx, *in.found); err != nil {
 			return err
 		}
 	}
-	fresh, err := c.remember(ctx, tx, in)
-	if err != nil || !fresh || in.err != nil {
-		return err
+	if !fresh {
+		return nil
 	}
 	if err := c.spoke(ctx, tx, actors.HostOf(in.actor)); err != nil {
 		return err
@@ -158,31 +187,6 @@ func (c *City) letIn(ctx context.Context, tx *store.Tx, in *incoming) error {
 		return err
 	}
 	return c.leave(ctx, tx, in, outcome)
-}
-
-// remember stores who sent which id, and the bytes only where they are needed
-// later. in.err says why the sender is not heard.
-func (c *City) remember(ctx context.Context, tx *store.Tx, in *incoming) (fresh bool, err error) {
-	in.id = store.NewID()
-	state, body, received := "new", in.body, store.Millis(tx.Now)
-	if in.ready {
-		state, body, received = "done", nil, day(tx)
-	}
-	var stored int64
-	err = tx.Row(ctx, []any{&stored}, `
-		insert into inbox (id, seen, state, host, body, attempts, due, received)
-		select cast(? as bigint), cast(? as text), cast(? as text), cast(? as text), cast(? as bytea), 0, cast(? as bigint), cast(? as bigint)
-		where not exists (select 1 from actors where uri = ? and (suspended = 1 or deleted = 1))
-		on conflict (seen) do update set attempts = inbox.attempts
-		returning id`, in.id, in.seen, state, actors.HostOf(in.actor), body, store.Millis(tx.Now), received, in.actor)
-	if errors.Is(err, store.ErrNotFound) {
-		in.err = fmt.Errorf("the actor is suspended or gone: %w", store.ErrDenied)
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("store activity: %w", err)
-	}
-	return stored == in.id, nil
 }
 
 // spoke revives a host that was given up: who speaks is there, however long it

@@ -36,6 +36,7 @@ func (c *City) Publish(ctx context.Context, tx *store.Tx, from actors.Actor, raw
 	if !from.Local || m.text("actor") != from.URI || !c.IsLocal(id) || kind == "" {
 		return fmt.Errorf("publish %q as %s: not an activity of this actor: %w", id, from.URI, store.ErrInvalid)
 	}
+	watched(ctx, id, kind, from.URI)
 	public := isPublic(m)
 	if to.empty() && !public {
 		return nil

@@ -37,6 +37,8 @@ type Draft struct {
 	Title      string    `json:"title,omitempty"` // of an article
 	Warning    string    `json:"warning,omitempty"`
 	Text       string    `json:"text"`
+	HTML       string    `json:"html,omitempty"`  // shown in place of Text, whose words it has, where a program formatted them
+	Named      []int64   `json:"named,omitempty"` // actors whom a program names beside those in the text
 	Lang       string    `json:"lang,omitempty"`
 	Visibility string    `json:"visibility"`
 	ReplyTo    int64     `json:"replyTo,omitempty"`
@@ -79,6 +81,7 @@ func (b *Blogs) Publish(ctx context.Context, w Writer, d Draft) (p *Post, err er
 // it must not be called inside a Write.
 func (b *Blogs) prepare(ctx context.Context, w Writer, d Draft) (ready prepared, err error) {
 	ready = prepared{Draft: d, author: w.Actor}
+	ready.formatted()
 	if err := ready.check(b.Spheres); err != nil {
 		return ready, err
 	}
@@ -110,7 +113,10 @@ func (b *Blogs) prepare(ctx context.Context, w Writer, d Draft) (ready prepared,
 		}
 	}
 	found := map[string]actors.Actor{}
-	for _, handle := range markup.Mentions(ready.Text) {
+	if err := b.nameOthers(ctx, &ready); err != nil {
+		return ready, err
+	}
+	for _, handle := range ready.handles() {
 		if len(found) == maxMentions {
 			return ready, store.Invalid("text", "blogs.write.mentions", "Max", maxMentions)
 		}
@@ -136,6 +142,9 @@ func (b *Blogs) prepare(ctx context.Context, w Writer, d Draft) (ready prepared,
 		},
 		Tag: func(tag string) string { return b.Base + "/tags/" + tag },
 	})
+	if ready.HTML != "" {
+		ready.html = markup.Sanitise(ready.HTML, d.Article)
+	}
 	if ready.Lang == "" {
 		ready.Lang = w.Lang
 	}

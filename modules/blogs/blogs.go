@@ -62,12 +62,15 @@ type Options struct {
 	// IsPoll tells whether an address is one of the civic polls, which have a
 	// page and a way to vote of their own, and gives that page.
 	IsPoll func(ctx context.Context, uri string) (page string, ok bool)
+	// Changed tells the network that a resident's profile did; nil does nothing.
+	Changed func(ctx context.Context, tx *store.Tx, actorID int64) error
 }
 
 // Blogs is the module of one instance. It is safe for many goroutines.
 type Blogs struct {
 	Options
-	site *web.Site
+	site   *web.Site
+	asking *asking
 }
 
 // New makes the module.

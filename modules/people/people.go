@@ -12,6 +12,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -73,6 +74,9 @@ type Options struct {
 	Registration    string // open if empty
 	SecondModerator bool   // two people decide on a verification
 
+	// Posts is the part of a profile with what somebody writes, and the buttons to
+	// follow; nil shows none.
+	Posts func(r *http.Request, actor actors.Actor) (template.HTML, error)
 	// Changed tells the network that a resident's profile did; nil does nothing.
 	Changed func(ctx context.Context, tx *store.Tx, actorID int64) error
 }

@@ -2,6 +2,7 @@ package people
 
 import (
 	"fmt"
+	"html/template"
 	"net/http"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type profileView struct {
 	Joined                time.Time
 	ActorURI              string
 	Own                   bool
+	Posts                 template.HTML
 }
 
 // Profile is the page /@handle of a resident or an organisation: only what they
@@ -53,6 +55,11 @@ func (s pages) profile(r *http.Request, handle string) (profileView, error) {
 		Handle: a.Handle, Name: actor.Label(), Address: actor.Address(), Summary: paragraphs(actor.Summary),
 		Organisation: a.Kind == Organisation, Joined: store.Time(a.Created), ActorURI: actor.URI,
 		Own: v != nil && v.AccountID == a.ID,
+	}
+	if s.Posts != nil {
+		if view.Posts, err = s.Posts(r, actor); err != nil {
+			return profileView{}, err
+		}
 	}
 	if a.ShowVerified == 1 || a.ShowTerritory == 1 {
 		now, holds, err := s.EntitlementOf(ctx, s.DB.Read(), a.ID, s.DB.Now())

@@ -9,8 +9,10 @@ import (
 	"context"
 	"crypto/ed25519"
 	"embed"
+	"html/template"
 	"iter"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -62,6 +64,10 @@ type Options struct {
 	Lives    func(ctx context.Context, account int64) (territory string, ok bool, err error)
 	Entitled func(ctx context.Context, idb bun.IDB, within func(string) bool, level int, at time.Time) iter.Seq2[[]byte, error]
 	Author   func(ctx context.Context, account int64) (handle string, err error)
+
+	// Posts is the part of a sphere's page with what its channel passed on; nil
+	// shows none.
+	Posts func(r *http.Request, sphere string) (template.HTML, error)
 }
 
 // Polls is the module of one instance. It is safe for many goroutines.

@@ -3,6 +3,7 @@ package polls
 import (
 	"context"
 	"fmt"
+	"html/template"
 	"net/http"
 
 	"viche/actors"
@@ -72,6 +73,7 @@ type sphereView struct {
 	Open, Closed []card
 	MoreClosed   bool
 	Proposes     bool
+	Posts        template.HTML
 }
 
 // Sphere is the page of a sphere, /@ecology, where its channel can be followed.
@@ -84,6 +86,12 @@ func (p *Polls) Sphere(w http.ResponseWriter, r *http.Request, slug string) {
 	if err != nil {
 		p.site.Error(w, r, fmt.Errorf("sphere %s: %w", slug, err))
 		return
+	}
+	if p.Posts != nil && !view.Soon {
+		if view.Posts, err = p.Posts(r, slug); err != nil {
+			p.site.Error(w, r, fmt.Errorf("sphere %s: %w", slug, err))
+			return
+		}
 	}
 	p.site.Render(w, r, http.StatusOK, "polls/sphere", view)
 }

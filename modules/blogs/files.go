@@ -1,0 +1,5 @@
+package blogs
+
+import "github.com/go-chi/chi/v5"
+
+func (b *Blogs) fileRoutes(r chi.Router) {}

@@ -51,8 +51,10 @@ func readPlaces(a *Actor, n *node) error {
 			*field = link
 		}
 	}
-	if shared := reference(n.get("endpoints").get("sharedInbox")); SameHost(shared, a.ID) {
-		a.SharedInbox = shared
+	for name, field := range map[string]*string{"sharedInbox": &a.SharedInbox, "proxyUrl": &a.ProxyURL, "uploadMedia": &a.UploadMedia} {
+		if link := reference(n.get("endpoints").get(name)); SameHost(link, a.ID) {
+			*field = link
+		}
 	}
 	s, err := shapesOf(n, "url", "icon", "image")
 	if err != nil {

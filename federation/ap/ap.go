@@ -137,6 +137,9 @@ type Actor struct {
 	Featured  string
 	// SharedInbox serves all actors of one host.
 	SharedInbox string
+	// ProxyURL and UploadMedia are what the actor's own clients use.
+	ProxyURL    string
+	UploadMedia string
 	// Moderators is the collection of a Group's moderators (FEP-1b12).
 	Moderators string
 	Icon       string

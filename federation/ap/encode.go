@@ -97,8 +97,12 @@ func (a Actor) Object() map[string]any {
 	} {
 		d.text(name, value)
 	}
-	if a.SharedInbox != "" {
-		d["endpoints"] = map[string]any{"sharedInbox": a.SharedInbox}
+	endpoints := doc{}
+	endpoints.text("sharedInbox", a.SharedInbox)
+	endpoints.text("proxyUrl", a.ProxyURL)
+	endpoints.text("uploadMedia", a.UploadMedia)
+	if len(endpoints) > 0 {
+		d["endpoints"] = endpoints
 	}
 	// These stand even when false: the absence is read as "never asked".
 	d["discoverable"], d["indexable"] = a.Discoverable, a.Indexable

@@ -1,0 +1,73 @@
+// Package network is for the operator: whether what the city says reaches other
+// servers and what they say arrives, which of them rest, and which are shut out.
+package network
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"viche/actors"
+	"viche/federation"
+	"viche/internal/store"
+	"viche/modules"
+	"viche/web"
+)
+
+// Files are the pages and messages of this module.
+//
+//go:embed templates locales
+var Files embed.FS
+
+// operator is the role that may come here.
+const operator = "operator"
+
+// Options are what Module needs, all of it.
+type Options struct {
+	DB         *store.DB
+	Book       *actors.Book
+	Federation *federation.City
+}
+
+type pages struct {
+	Options
+	site *web.Site
+}
+
+// Module is the manifest.
+func Module(site *web.Site, o Options) modules.Module {
+	s := pages{o, site}
+	return modules.Module{Name: "network", Files: Files, Routes: s.routes}
+}
+
+func (s pages) routes(r chi.Router) {
+	r.Group(func(r chi.Router) {
+		r.Use(s.site.SignedIn, s.only)
+		r.Get("/desk/federation", s.queue)
+		r.Post("/desk/federation", s.decide)
+	})
+}
+
+// only lets the operator through; for the others there is no such page.
+func (s pages) only(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !web.ViewerOf(r).Has(operator, "") {
+			s.site.Error(w, r, store.ErrDenied)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// note writes down what the operator did, for the log that anybody may ask about.
+func note(ctx context.Context, tx *store.Tx, handle, act, subject, reason string) error {
+	_, err := tx.Exec(ctx, `insert into acts (id, at, actor, act, subject, reason) values (?, ?, ?, ?, ?, ?)`,
+		store.NewID(), store.Millis(tx.Now), "@"+handle, act, subject, reason)
+	if err != nil {
+		return fmt.Errorf("note act: %w", err)
+	}
+	return nil
+}

@@ -9,7 +9,7 @@ import (
 	"viche/internal/store"
 )
 
-// Forward passes an activity of another server on, byte for byte, as ActivityPub
+// Forward passes an activity of actor, of another server, on, byte for byte, as ActivityPub
 // 7.1.2 asks: call it for an activity that came here for the first time, that is
 // addressed to a collection of ours, and that answers in a conversation of ours,
 // such as the followers of the one who is answered. Then those who follow the
@@ -17,13 +17,13 @@ import (
 // proves nothing about its content: whoever gets it checks its proof or asks its
 // own server. Its own server gets nothing back. What is not addressed to
 // everybody is not forwarded: only its own server knows who may read it.
-func (c *City) Forward(ctx context.Context, tx *store.Tx, raw []byte, to Audience) error {
+func (c *City) Forward(ctx context.Context, tx *store.Tx, raw []byte, actor string, to Audience) error {
 	m, err := readMembers(raw)
 	if err != nil {
 		return fmt.Errorf("forward: %w", err)
 	}
-	id, actor, kind := m.text("id"), m.ref("actor"), m.kind()
-	if c.IsLocal(id) || !isAddress(id) || kind == "" || !actors.SameOrigin(id, actor) {
+	id, kind := m.text("id"), m.kind()
+	if c.IsLocal(id) || !isAddress(id) || kind == "" || m.ref("actor") != actor || !actors.SameOrigin(id, actor) {
 		return fmt.Errorf("forward %.100q: not an activity of another server: %w", id, store.ErrInvalid)
 	}
 	if to.empty() || !isPublic(m) {

@@ -84,7 +84,7 @@ func TestForwardPassesOn(t *testing.T) {
 		far, other := f.stranger(t, "far.test"), f.stranger(t, "other.test")
 		to := Audience{Inboxes: []string{"https://far.test/inbox", "https://other.test/inbox"}}
 		forward := func(raw string) error {
-			return lviv.DB.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error { return lviv.Forward(ctx, tx, []byte(raw), to) })
+			return lviv.DB.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error { return lviv.Forward(ctx, tx, []byte(raw), "https://far.test/users/a", to) })
 		}
 		raw := `{ "id":"https://far.test/c/1", "type":"Create","actor":"https://far.test/users/a","to":["` + ap.Public + `"],"object":{"id":"https://far.test/n/1"}}`
 		for range 2 {
@@ -105,7 +105,8 @@ func TestForwardPassesOn(t *testing.T) {
 		}
 		for _, bad := range []string{
 			strings.ReplaceAll(raw, "https://far.test/c/1", "https://lviv.test/c/1"),
-			strings.ReplaceAll(raw, "https://far.test/c/1", "https://else.test/c/1"), `[]`, `{}`,
+			strings.ReplaceAll(raw, "https://far.test/c/1", "https://else.test/c/1"),
+			strings.ReplaceAll(raw, "/users/a", "/users/b"), `[]`, `{}`,
 		} {
 			if forward(bad) == nil {
 				t.Errorf("%s was forwarded", bad)

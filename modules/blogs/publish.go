@@ -386,6 +386,11 @@ func (b *Blogs) sendTo(ctx context.Context, tx *store.Tx, p *Post, author actors
 	if err != nil {
 		return err
 	}
+	// Those here who follow the channel read it where they read everybody else.
+	if _, err := tx.Exec(ctx, "insert into feed (id, actor, post, boost, uri, visibility) values (?, ?, ?, 1, '', ?) on conflict do nothing",
+		store.NewID(), group.ID, p.ID, Public); err != nil {
+		return err
+	}
 	return b.Federation.AnnounceFrom(ctx, tx, group, p.URI, raw)
 }
 

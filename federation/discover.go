@@ -20,9 +20,10 @@ type Usage struct{ Residents, ActiveMonth, ActiveHalfyear, Posts, Comments int }
 
 // link is one line of a WebFinger or NodeInfo answer.
 type link struct {
-	Rel  string `json:"rel"`
-	Type string `json:"type,omitempty"`
-	Href string `json:"href,omitempty"`
+	Rel      string `json:"rel"`
+	Type     string `json:"type,omitempty"`
+	Href     string `json:"href,omitempty"`
+	Template string `json:"template,omitempty"`
 }
 
 // webfinger says who a handle, an actor's address or the instance is.
@@ -50,6 +51,9 @@ func (c *City) webfinger(w http.ResponseWriter, r *http.Request) {
 	if a.Kind == actors.Instance {
 		// FEP-d556: the server's own actor, found by the server's address.
 		links = append(links, link{Rel: ap.ActivityStreams + "#Service", Type: "application/activity+json", Href: a.URI})
+	}
+	if a.Kind == actors.Resident || a.Kind == actors.Organisation {
+		links = append(links, c.intents()...)
 	}
 	aliases := []string{a.URI}
 	if a.URL != "" {

@@ -14,6 +14,21 @@ import (
 // intent; nearly everybody has it.
 const subscribe = "http://ostatus.org/schema/1.0/subscribe"
 
+// intentBase begins the relations of FEP-3b86.
+const intentBase = "https://w3id.org/fep/3b86/"
+
+// intents say where our people can do something with what they met elsewhere:
+// any server that offers a button can send them there. The page shows the post,
+// the person or the poll with all that can be done.
+func (c *City) intents() []link {
+	page := c.Base + "/authorize_interaction?uri="
+	links := []link{{Rel: subscribe, Template: page + "{uri}"}}
+	for _, what := range []string{"Object", "Follow", "Like", "Announce", "Question", "Join"} {
+		links = append(links, link{Rel: intentBase + what, Template: page + "{object}"})
+	}
+	return append(links, link{Rel: intentBase + "Create", Template: c.Base + "/share?text={content}"})
+}
+
 // RemoteIntent is the page of somebody's own server at which they can do
 // something with an object: rel is the intent (FEP-3b86), for example
 // https://w3id.org/fep/3b86/Follow. Where their server does not know it, the

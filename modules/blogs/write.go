@@ -41,7 +41,7 @@ type quickView struct {
 	Max     int
 }
 
-type calloutView struct{ Kind, Title, Text, Href, Action string }
+type calloutView struct{ Kind, Title, Text, Href, Action, Href2, Action2 string }
 
 // quick is the short form, or why there is none.
 func (b *Blogs) quick(r *http.Request, who Writer) *quickView {

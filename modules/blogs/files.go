@@ -96,7 +96,16 @@ func (b *Blogs) proxy(w http.ResponseWriter, r *http.Request, from string, thumb
 		b.site.Error(w, r, fmt.Errorf("%w: %w", store.ErrNotFound, err))
 		return
 	}
-	b.Media.Serve(w, r, pic.Name, thumb)
+	b.Media.Serve(&forOne{ResponseWriter: w}, r, pic.Name, thumb)
+}
+
+// forOne answers one reader alone: the picture may be of a post that is not for
+// everybody, so nothing between us may keep it for others.
+type forOne struct{ http.ResponseWriter }
+
+func (w *forOne) WriteHeader(status int) {
+	w.Header().Set("Cache-Control", "private, max-age=86400")
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // fetchPicture asks another server for a picture.

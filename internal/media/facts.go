@@ -36,7 +36,7 @@ func jpegFacts(data []byte) facts {
 func pngFacts(data []byte) facts {
 	out := facts{orientation: 1}
 	if len(data) > 28 && data[28] == 1 {
-		out.perPixel = 4
+		out.perPixel = 8
 	}
 	for i := 8; i+12 <= len(data); {
 		size := int(binary.BigEndian.Uint32(data[i:]))

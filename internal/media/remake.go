@@ -131,22 +131,6 @@ func perPixel(m color.Model) int {
 	return 4
 }
 
-// shrink makes a picture fit, and gives back one that does as it is.
-func shrink(img image.Image, maxWidth, maxHeight int) image.Image {
-	w, h := img.Bounds().Dx(), img.Bounds().Dy()
-	if w <= maxWidth && h <= maxHeight {
-		return img
-	}
-	nw, nh := maxWidth, max(1, (h*maxWidth+w/2)/w)
-	if nh > maxHeight {
-		nw, nh = max(1, (w*maxHeight+h/2)/h), maxHeight
-	}
-	// The kernel has the width of a pixel of the result: nothing is skipped.
-	out := image.NewRGBA(image.Rect(0, 0, nw, nh))
-	draw.BiLinear.Scale(out, out.Bounds(), img, img.Bounds(), draw.Src, nil)
-	return out
-}
-
 // upright turns a picture as its camera was held.
 func upright(img image.Image, orientation int) image.Image {
 	if orientation < 2 || orientation > 8 {

@@ -16,12 +16,12 @@ const lucide = { name: 'lucide-static', version: '1.62.0' }
 
 // Icons by Lucide's name; those of spheres get the sphere's own name.
 const icons = `
-  arrow-down arrow-left arrow-right arrow-up badge-check bell book-open bookmark calculator calendar calendar-plus chart-bar check
+  arrow-down arrow-left arrow-right arrow-up at-sign badge-check ban bell book-open bookmark calculator calendar calendar-plus chart-bar check
   chevron-down chevron-left chevron-right chevron-up circle-alert circle-check circle-help clock download ellipsis
-  external-link eye eye-off file-text flag globe hand-heart heart history hourglass house image info key-round languages
+  external-link eye eye-off file-text flag globe hand-heart hash heart history hourglass house image info key-round languages
   layout-grid lightbulb link list lock log-in log-out mail map-pin megaphone menu message-circle minus paperclip pencil
-  phone plus printer qr-code repeat-2 reply rss scale search send settings share-2 shield-check star thumbs-down thumbs-up
-  trash-2 triangle-alert trophy upload user-check user-plus user-round users vote x`.trim().split(/\s+/)
+  phone pin plus printer qr-code quote repeat-2 reply rss scale search send settings share-2 shield-check star thumbs-down thumbs-up
+  trash-2 triangle-alert trophy upload user-check user-plus user-round users volume-x vote x`.trim().split(/\s+/)
 const spheres = {
   ecology: 'leaf', social: 'hand-heart', health: 'heart-pulse', safety: 'shield', industry: 'factory', business: 'store',
   investment: 'trending-up', agriculture: 'wheat', education: 'graduation-cap', culture: 'palette', sport: 'medal',

@@ -3,6 +3,8 @@ package media
 import (
 	"container/list"
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -42,7 +44,7 @@ const (
 // for some minutes. Copies make room for others, the longest unused first.
 // Errors: store.ErrUnavailable if it cannot be had.
 func (s *Store) Proxy(ctx context.Context, url string, fetch Fetch) (Picture, error) {
-	key := keyOf(url)
+	key := s.keyOf(url)
 	if name, ok := s.cache.get(key); ok {
 		if pic, err := s.describe(name); err == nil {
 			return pic, nil
@@ -119,10 +121,27 @@ func (s *Store) describe(name string) (Picture, error) {
 	return Picture{Name: name, Type: types[filepath.Ext(name)], Width: config.Width, Height: config.Height, Bytes: info.Size()}, nil
 }
 
-// keyOf names the copy of what lies at an address.
-func keyOf(url string) string {
-	sum := sha256.Sum256([]byte(url))
-	return "r" + hex.EncodeToString(sum[:20])
+// keyOf names the copy of what lies at an address. Whoever knows the address
+// does not know the name.
+func (s *Store) keyOf(url string) string {
+	mac := hmac.New(sha256.New, s.salt)
+	mac.Write([]byte(url)) // never fails
+	return "r" + hex.EncodeToString(mac.Sum(nil)[:20])
+}
+
+// openSalt reads what makes names of copies this folder's own, or makes it.
+func openSalt(dir string) ([]byte, error) {
+	path := filepath.Join(dir, "salt")
+	salt, err := os.ReadFile(path)
+	if err == nil && len(salt) == 32 {
+		return salt, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	salt = make([]byte, 32)
+	_, _ = rand.Read(salt) // never fails
+	return salt, put(path, salt)
 }
 
 // cache knows which copies there are and when each was last used.

@@ -4,7 +4,7 @@
 // it was taken, no file that is two kinds at once.
 //
 // A Store keeps residents' pictures for as long as they are wanted, and copies of
-// other servers' for as long as there is room (see Remote).
+// other servers' for as long as there is room (see Proxy).
 package media
 
 import (
@@ -72,6 +72,7 @@ type Store struct {
 	decode *semaphore.Weighted // by memory
 	turns  *semaphore.Weighted // by number
 	cache  *cache
+	salt   []byte
 }
 
 // Open opens the folder, making it if need be, with default limits.
@@ -93,8 +94,12 @@ func OpenWith(dir string, l Limits) (*Store, error) {
 			return nil, fmt.Errorf("open the pictures' folder: %w", err)
 		}
 	}
+	salt, err := openSalt(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the pictures' folder: %w", err)
+	}
 	s := &Store{
-		dir: dir, decode: semaphore.NewWeighted(memory), turns: semaphore.NewWeighted(int64(l.Decodes)),
+		dir: dir, salt: salt, decode: semaphore.NewWeighted(memory), turns: semaphore.NewWeighted(int64(l.Decodes)),
 		cache: newCache(l.Cache, l.Now),
 	}
 	if err := s.look(l.Now()); err != nil {

@@ -6,7 +6,7 @@ package actors
 
 import (
 	"context"
-	"database/sql"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -91,6 +91,8 @@ type Book struct {
 	base   string
 	host   string
 
+	onlyListed bool // servers that are not ruled allow are not met
+
 	making sync.Mutex // one key pair is made at a time: it costs a tenth of a second
 	opened opened
 }
@@ -164,10 +166,9 @@ func (b *Book) Count(ctx context.Context, idb bun.IDB, kind string) (n int, err 
 }
 
 func (b *Book) one(ctx context.Context, idb bun.IDB, where string, args ...any) (Actor, error) {
-	var a Actor
-	err := idb.NewRaw("select * from actors "+where+" limit 1", args...).Scan(ctx, &a)
-	if err == sql.ErrNoRows {
-		return a, fmt.Errorf("actor %v: %w", args, store.ErrNotFound)
+	a, err := b.scanOne(ctx, idb, where, args...)
+	if errors.Is(err, store.ErrNotFound) {
+		return Actor{}, fmt.Errorf("actor %v: %w", args, store.ErrNotFound)
 	}
 	if err != nil {
 		return a, fmt.Errorf("actor %v: %w", args, store.Kind(err))

@@ -10,7 +10,7 @@ import (
 // so what comes a second time is kept prepared, up to a limit: texts that are
 // put together for the occasion must not fill the memory.
 const (
-	mostPrepared    = 64
+	mostPrepared    = 128
 	longestPrepared = 2000 // bytes of text
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -63,6 +64,25 @@ func (b *Blogs) Reaction(ctx context.Context, who, post int64) (uri, emoji strin
 func (b *Blogs) Named(ctx context.Context, post int64) (list []actors.Actor, err error) {
 	err = b.DB.Read().NewRaw("select a.* from post_mentions m join actors a on a.id = m.actor where m.post = ? order by a.id", post).Scan(ctx, &list)
 	return list, store.Kind(err)
+}
+
+// Wishes are the follows of an actor, those that wait for its answer too, newest
+// first, before the one given (0 for the newest).
+func (b *Blogs) Wishes(ctx context.Context, actor, before int64, limit int) (list []actors.Follow, err error) {
+	if before <= 0 {
+		before = math.MaxInt64
+	}
+	// One half for each state, so that the index has the order of both.
+	const of = `
+		select * from (
+			select id, uri, follower, followee, %d as accepted, created
+			from follows where followee = ? and state = '%s' and id < ? order by id desc limit ?) as %[2]s`
+	query := fmt.Sprintf(of, 1, "accepted") + " union all " + fmt.Sprintf(of, 0, "asked") + " order by id desc limit ?"
+	err = b.DB.Read().NewRaw(query, actor, before, limit, actor, before, limit, limit).Scan(ctx, &list)
+	if err != nil {
+		return nil, fmt.Errorf("who wants to follow %d: %w", actor, store.Kind(err))
+	}
+	return list, nil
 }
 
 // Document is a post as an ActivityPub object: of ours the bytes that others

@@ -41,12 +41,14 @@ func (a *API) inbox(w http.ResponseWriter, r *http.Request) {
 	serve(w, raw)
 }
 
-// came is a line of the inbox: an entry of the home timeline or a notice. Both
-// kinds of number grow with time, so one order holds for the two.
+// came is a line of the inbox: an entry of the home timeline, a notice, or
+// somebody's wish to follow. Their numbers all grow with time, so one order holds
+// for the three.
 type came struct {
 	id     int64
 	entry  *blogs.Entry
 	notice *blogs.Told
+	follow *actors.Follow
 }
 
 func (a *API) inboxPage(ctx context.Context, me actors.Actor, before int64) ([]byte, error) {
@@ -55,7 +57,11 @@ func (a *API) inboxPage(ctx context.Context, me actors.Actor, before int64) ([]b
 		return nil, err
 	}
 	notices, err := a.Blogs.Notices(ctx, a.DB.Read(), me.ID, before, pageSize,
-		blogs.Mentioned, blogs.Quoted, blogs.Liked, blogs.Boosted, blogs.Followed, blogs.Asked, blogs.Changed)
+		blogs.Mentioned, blogs.Quoted, blogs.Liked, blogs.Boosted, blogs.Changed)
+	if err != nil {
+		return nil, err
+	}
+	follows, err := a.Blogs.Wishes(ctx, me.ID, before, pageSize)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +71,9 @@ func (a *API) inboxPage(ctx context.Context, me actors.Actor, before int64) ([]b
 	}
 	for i := range notices {
 		lines = append(lines, came{id: notices[i].ID, notice: &notices[i]})
+	}
+	for i := range follows {
+		lines = append(lines, came{id: follows[i].ID, follow: &follows[i]})
 	}
 	slices.SortFunc(lines, func(x, y came) int {
 		if x.id > y.id {
@@ -103,10 +112,10 @@ func (a *API) activity(ctx context.Context, me actors.Actor, line came, created 
 		}
 		return a.created(ctx, e.Post, "Create", created)
 	}
-	n := line.notice
-	if n.Post == 0 {
-		return a.followed(ctx, me, n.ByActor)
+	if f := line.follow; f != nil {
+		return a.about(ctx, f.Follower, f.URI, "Follow", me.URI)
 	}
+	n := line.notice
 	post, err := a.Blogs.ByID(ctx, a.DB.Read(), n.Post)
 	if err != nil {
 		return nil, err
@@ -178,14 +187,6 @@ func (a *API) liked(ctx context.Context, by int64, post *blogs.Post) (any, error
 		made.(map[string]any)["content"] = emoji
 	}
 	return made, err
-}
-
-func (a *API) followed(ctx context.Context, me actors.Actor, by int64) (any, error) {
-	f, err := a.Book.Following(ctx, a.DB.Read(), by, me.ID)
-	if err != nil {
-		return nil, err
-	}
-	return a.about(ctx, by, f.URI, "Follow", me.URI)
 }
 
 func (a *API) about(ctx context.Context, by int64, uri, kind, object string) (any, error) {

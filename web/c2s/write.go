@@ -13,7 +13,8 @@ import (
 // create publishes a post, or answers the question in one.
 func (a *API) create(ctx context.Context, p *posting) (string, error) {
 	if p.activity.Object.Type == "Vote" {
-		return "", a.vote(ctx, p)
+		// The id by which a vote travels is nobody's to keep.
+		return a.Federation.ActivityURI(), a.vote(ctx, p)
 	}
 	if p.object == nil || !slices.Contains([]string{"Note", "Article", "Question"}, p.object.Type) {
 		return "", errUnsupported.about("object.type", "Type", p.activity.Object.Type)

@@ -205,7 +205,7 @@ func TestWhatIsTypedStaysText(t *testing.T) {
 			}
 		}
 		// A form that is refused keeps it, as text.
-		status, page := b.post("/blogs", "do", "publish", "kind", "article", "title", "", "text", evil, "visibility", "public", "warning", evil)
+		status, page := b.post("/blogs", "do", "publish", "title", evil, "text", evil, "visibility", "nobody", "warning", evil)
 		if status != http.StatusUnprocessableEntity || !strings.Contains(page, "&lt;script&gt;alert(1)&lt;/script&gt;") || strings.Contains(page, "<script>alert") {
 			t.Errorf("a refused form = %d\n%s", status, mainOf(page))
 		}

@@ -130,10 +130,11 @@ const channelPosts = 10
 
 // channelView are the newest posts that a channel passed on.
 type channelView struct {
-	Posts []postView
-	Write string
-	Older string
-	First string
+	Standing standingView
+	Posts    []postView
+	Write    string
+	Older    string
+	First    string
 }
 
 // SphereEntries are the posts that the channel of a sphere passed on.
@@ -159,7 +160,15 @@ func (b *Blogs) ChannelSection(r *http.Request, slug string) (template.HTML, err
 	if err != nil {
 		return "", fmt.Errorf("posts of sphere %s: %w", slug, err)
 	}
-	view := channelView{Posts: list.Posts, Older: list.Older, First: list.First}
+	channel, err := b.Book.BySlug(r.Context(), b.DB.Read(), slug)
+	if err != nil {
+		return "", err
+	}
+	standing, err := b.standing(r, channel, reader)
+	if err != nil {
+		return "", err
+	}
+	view := channelView{Standing: standing, Posts: list.Posts, Older: list.Older, First: list.First}
 	if reader != nil {
 		view.Write = "/blogs/new?sphere=" + slug
 	}

@@ -105,7 +105,8 @@ type writeView struct {
 	Reply     *postView
 	Quote     *postView
 	Preview   *previewView
-	Kinds     []web.Choice
+	Titled    bool // it may have a title
+	TitleHint string
 	Reaches   []web.Choice
 	Languages []web.Choice
 	Spheres   []web.Choice
@@ -138,7 +139,7 @@ func (b *Blogs) showNew(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	form := typed{Hours: defaultHours, Draft: Draft{
 		Text: q.Get("text"), Visibility: Public, ReplyTo: number(q.Get("reply")), Quote: number(q.Get("quote")),
-		Article: q.Get("kind") == "article", Lang: who.Lang, Quotable: "public",
+		Lang: who.Lang, Quotable: "public",
 	}}
 	if s := q.Get("sphere"); slices.Contains(b.Spheres, s) {
 		form.Sphere = s
@@ -177,7 +178,7 @@ func (b *Blogs) readForm(r *http.Request, who Writer, editing int64) (typed, web
 	}
 	v := r.PostFormValue
 	form := typed{ID: number(v("draft")), Due: v("due"), NewAlt: strings.TrimSpace(v("newalt")), Draft: Draft{
-		Article: v("kind") == "article", Title: v("title"), Warning: v("warning"), Text: v("text"), Lang: v("lang"), Visibility: v("visibility"),
+		Article: strings.TrimSpace(v("title")) != "", Title: v("title"), Warning: v("warning"), Text: v("text"), Lang: v("lang"), Visibility: v("visibility"),
 		ReplyTo: number(v("reply")), Quote: number(v("quote")), Quotable: v("quotable"), Sensitive: v("sensitive") != "", Sphere: v("sphere"),
 	}}
 	if !slices.ContainsFunc(writingLanguages, func(l struct{ code, name string }) bool { return l.code == form.Lang }) {
@@ -444,8 +445,11 @@ func (b *Blogs) writePage(r *http.Request, who Writer, form typed, editing *Post
 		Crumbs: []web.Crumb{{Text: words.T("blogs.timeline.title"), Href: "/blogs"}, {Text: words.T("blogs.write.title")}},
 		Asks:   form.asks(), Plans: form.Due != "",
 	}
-	if form.Article {
+	if view.Titled = form.ReplyTo == 0 && editing == nil || form.Article; view.Titled {
 		view.Max = MaxArticle
+	}
+	if editing == nil {
+		view.TitleHint = words.T("blogs.write.heading.hint")
 	}
 	if form.ID != 0 {
 		view.Draft = strconv.FormatInt(form.ID, 10)
@@ -485,7 +489,6 @@ func (b *Blogs) choices(words *locale.Printer, form typed, most string, view *wr
 	choice := func(value, key string, checked bool) web.Choice {
 		return web.Choice{Value: value, Label: words.T(key), Checked: checked}
 	}
-	view.Kinds = []web.Choice{choice("note", "blogs.write.kind.note", !form.Article), choice("article", "blogs.write.kind.article", form.Article)}
 	view.Reaches = reaches(words, form.Visibility, most)
 	if !slices.ContainsFunc(view.Reaches, func(c web.Choice) bool { return c.Checked }) {
 		view.Reaches[0].Checked = true

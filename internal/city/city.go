@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"os"
@@ -24,12 +25,14 @@ import (
 	"viche/internal/ballot"
 	"viche/internal/keys"
 	"viche/internal/locale"
+	"viche/internal/media"
 	"viche/internal/notify"
 	"viche/internal/store"
 	"viche/internal/territory"
 	"viche/internal/union"
 	"viche/migrations"
 	"viche/modules"
+	"viche/modules/blogs"
 	"viche/modules/people"
 	"viche/modules/polls"
 	"viche/web"
@@ -51,6 +54,8 @@ type City struct {
 	Box         *ballot.Box
 	People      *people.People
 	Polls       *polls.Polls
+	Blogs       *blogs.Blogs
+	Media       *media.Store
 	Site        *web.Site
 	Words       *locale.Bundle
 
@@ -336,7 +341,7 @@ func (c *City) oblast(code string) string {
 
 func (c *City) openModules(ctx context.Context) error {
 	var err error
-	if c.Words, err = locale.New(web.Files, people.Files, polls.Files, civic.Files); err != nil {
+	if c.Words, err = locale.New(web.Files, people.Files, polls.Files, blogs.Files, civic.Files); err != nil {
 		return err
 	}
 	post, err := notify.Open(c.DB, c.Config.SMTPURL, "viche@"+hostname(c.Config.Host), c.Log)
@@ -347,30 +352,37 @@ func (c *City) openModules(ctx context.Context) error {
 		DB: c.DB, Book: c.Book, Territories: c.Territories, Keys: c.Keys, Post: post, Words: c.Words, Log: c.Log,
 		Base: c.Config.Base(), Name: c.Config.Name, Home: c.Config.Territory,
 		Registration: c.Config.Registration, SecondModerator: c.Config.SecondModerator,
+		Posts: func(r *http.Request, actor actors.Actor) (template.HTML, error) {
+			return c.Blogs.ProfileSection(r, actor)
+		},
 	})
 	c.Polls, err = polls.New(ctx, polls.Options{
 		DB: c.DB, Box: c.Box, Book: c.Book, Federation: c.Federation, Union: c.Union, Log: c.Log,
 		Base: c.Config.Base(), Territory: c.Config.Territory, Coordinator: c.Config.Role == RoleCoordinator,
 		Rules:   ballot.Rules{K: c.Config.K, Step: c.Config.Step, SnapshotEvery: c.Config.SnapshotEvery},
-		Spheres: c.Config.Spheres, Within: c.Territories.Within, Place: c.known,
+		Spheres: c.Config.Spheres, Keep: c.Config.Keep, Within: c.Territories.Within, Place: c.known,
 		Resident: c.resident, Lives: c.lives, Entitled: c.People.EntitledPersons, Author: c.author,
+		Posts: func(r *http.Request, sphere string) (template.HTML, error) { return c.Blogs.ChannelSection(r, sphere) },
 	})
 	if err != nil {
 		return err
 	}
 	c.Federation.Handle(c.Polls.Inbox()...)
+	if err := c.openBlogs(); err != nil {
+		return err
+	}
 	c.Site, err = web.New(web.Options{
 		Base: c.Config.Base(), InstanceName: "Віче · " + c.Config.Name, Territory: c.place(c.Config.Territory, "uk"), Operator: c.Config.Operator,
 		Demo: c.Config.Demo, Source: c.Config.Source, Locale: c.Words, Log: c.Log, DB: c.DB,
-		Counting:   web.Counting{K: c.Config.K, Step: c.Config.Step, Every: c.Config.SnapshotEvery},
-		Modules:    []web.Pages{{Name: "people", Files: people.Files}, {Name: "polls", Files: polls.Files}},
+		Counting:   web.Counting{K: c.Config.K, Step: c.Config.Step, Every: c.Config.SnapshotEvery, KeepDays: int(c.Config.Keep.Hours() / 24)},
+		Modules:    []web.Pages{{Name: "people", Files: people.Files}, {Name: "polls", Files: polls.Files}, {Name: "blogs", Files: blogs.Files}},
 		Home:       func(w http.ResponseWriter, r *http.Request) { c.Polls.Home(w, r) },
-		LoadViewer: c.People.LoadViewer,
+		LoadViewer: c.People.LoadViewer, Badge: func(ctx context.Context, v *web.Viewer) (web.Badge, error) { return c.Blogs.Badge(ctx, v) },
 	})
 	if err != nil {
 		return err
 	}
-	c.modules = []modules.Module{c.People.Module(c.Site), c.Polls.Module(c.Site)}
+	c.modules = []modules.Module{c.People.Module(c.Site), c.Polls.Module(c.Site), c.Blogs.Module(c.Site)}
 	return nil
 }
 
@@ -409,6 +421,7 @@ func (c *City) openSite(context.Context) error {
 	}
 	civic.New(civic.Options{Polls: c.Polls, People: c.People, Union: c.Union, Words: c.Words, Log: c.Log}).Routes(r)
 	c.unionObjects(r)
+	c.Blogs.Collections(r)
 	c.routes = r
 	c.handler = c.behindProxies(measured(c.Federation.Negotiate(r)))
 	return nil
@@ -422,6 +435,10 @@ func (c *City) actorPage(w http.ResponseWriter, r *http.Request) {
 			c.Polls.Sphere(w, r, handle)
 			return
 		}
+	}
+	if strings.Contains(handle, "@") {
+		c.Blogs.Remote(w, r, handle)
+		return
 	}
 	if handle == "city" {
 		web.Redirect303(w, r, "/")

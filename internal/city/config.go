@@ -46,6 +46,9 @@ type Config struct {
 	SMTPURL      string
 	Log          string // debug, info, warn, error
 	Registration string // open, approval, closed
+	Blogs        string // who may begin a conversation: verified, anybody, staff
+	Secure       bool   // other servers must sign what they ask for
+	AllowList    bool   // only servers on the list are met
 
 	K             int // smallest group of voters that is ever shown
 	Step          int // least ballots between two interim numbers
@@ -53,6 +56,7 @@ type Config struct {
 	TallyEvery    time.Duration // least time between two interim statements
 	RenewEvery    time.Duration // least time between two versions of a result
 	Grace         time.Duration // the first result waits so long for late cities
+	Keep          time.Duration // answers can be counted again for so long after the close
 
 	Migrate         bool // bring the schema up when the instance opens
 	SecondModerator bool // two people decide on a verification
@@ -86,10 +90,10 @@ func Defaults() Config {
 		Database: "sqlite:data/viche.db", Data: "data",
 		Role: RoleCity, Territory: home,
 		Spheres: allSpheres(),
-		TLS:     "off", Log: "info", Registration: "open",
+		TLS:     "off", Log: "info", Registration: "open", Blogs: "verified",
 		K: 10, Step: 25,
 		SnapshotEvery: 10 * time.Minute, TallyEvery: time.Hour,
-		RenewEvery: 10 * time.Minute, Grace: time.Minute,
+		RenewEvery: 10 * time.Minute, Grace: time.Minute, Keep: 60 * 24 * time.Hour,
 		Migrate: true,
 	}
 }
@@ -120,6 +124,7 @@ func (c Config) Check() []Fault {
 	c.checkNetwork(&w)
 	w.oneOf("VICHE_LOG", c.Log, "debug", "info", "warn", "error")
 	w.oneOf("VICHE_REGISTRATION", c.Registration, "open", "approval", "closed")
+	w.oneOf("VICHE_BLOGS", c.Blogs, "verified", "anybody", "staff")
 	c.checkSpheres(&w)
 	c.checkCounting(&w)
 	return w

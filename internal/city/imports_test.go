@@ -14,11 +14,11 @@ import (
 // each module. What is missing here is forbidden.
 var allowed = map[string][]string{
 	"cmd/viche":                {"federation", "internal/city", "internal/demo", "internal/locale", "internal/store", "internal/territory", "internal/union", "internal/verify", "migrations", "modules/*"},
-	"internal/city":            {"actors", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/notify", "internal/store", "internal/territory", "internal/union", "migrations", "modules", "modules/*", "web", "web/civic"},
+	"internal/city":            {"actors", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/media", "internal/notify", "internal/store", "internal/territory", "internal/union", "migrations", "modules", "modules/*", "web", "web/civic"},
 	"internal/demo":            {"actors", "actors/identity", "internal/city", "internal/store", "internal/territory", "internal/union", "modules/*", "web"},
 	"internal/citytest":        {"federation", "internal/city", "internal/store", "internal/store/storetest", "modules/*", "web"},
 	"web/civic":                {"actors", "internal/ballot", "internal/locale", "internal/store", "internal/union", "modules/*", "web"},
-	"modules/*":                {"actors", "actors/identity", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/notify", "internal/store", "internal/territory", "internal/union", "modules", "web"},
+	"modules/*":                {"actors", "actors/identity", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/markup", "internal/media", "internal/notify", "internal/store", "internal/territory", "internal/union", "modules", "web"},
 	"modules":                  {"federation", "internal/store", "internal/notify"},
 	"internal/union":           {"actors", "federation/ap", "internal/ballot", "internal/keys", "internal/store"},
 	"internal/ballot":          {"internal/keys", "internal/store"},
@@ -30,6 +30,8 @@ var allowed = map[string][]string{
 	"actors":                   {"federation/ap", "internal/store"},
 	"actors/identity":          {"internal/store"},
 	"internal/store/storetest": {"internal/store", "migrations"},
+	"internal/media":           {"internal/store"},
+	"internal/markup":          {},
 	"federation/ap":            {}, "internal/keys": {}, "internal/locale": {}, "internal/store": {}, "migrations": {},
 }
 

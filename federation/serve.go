@@ -172,7 +172,10 @@ func (c *City) Negotiate(next http.Handler) http.Handler {
 		}
 		var raw []byte
 		var deleted int64
-		err := c.DB.ReadBound().Row(r.Context(), []any{&raw, &deleted}, "select raw, deleted from objects where uri = ? and (public = 1 or deleted > 0)", c.Base+r.URL.EscapedPath())
+		err := c.DB.ReadBound().Row(r.Context(), []any{&raw, &deleted}, `
+			select raw, deleted from objects
+			where uri = ? and (public = 1 or deleted > 0)
+				and not exists (select 1 from actors a where a.uri = objects.owner and a.suspended = 1)`, c.Base+r.URL.EscapedPath())
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			next.ServeHTTP(w, r)

@@ -26,7 +26,12 @@ func (b *Blogs) Audience(ctx context.Context, idb bun.IDB, p *Post, reader *acto
 		return true, nil
 	case p.Hidden:
 		return false, nil
-	case reader == nil:
+	}
+	gone, err := exists(ctx, idb, "select 1 from actors where id = ? and suspended = 1", p.Author)
+	if err != nil || gone {
+		return false, err
+	}
+	if reader == nil {
 		return p.Open(), nil
 	}
 	blocked, err := b.Shunned(ctx, idb, p.Author, *reader)

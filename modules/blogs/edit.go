@@ -81,6 +81,9 @@ func remember(ctx context.Context, tx *store.Tx, p *Post) error {
 
 // rewrite stores the new state of a post that is known.
 func (b *Blogs) rewrite(ctx context.Context, tx *store.Tx, p *Post, mentioned []actors.Actor, tags []string) error {
+	if err := b.warned(ctx, tx, p); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, `
 		update posts set title = ?, summary = ?, content = ?, source = ?, lang = ?, url = ?, sensitive = ?, card = ?, edited = ?,
 			quote_uri = ?, quote_state = ?

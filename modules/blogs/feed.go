@@ -132,7 +132,8 @@ func (b *Blogs) byIDs(ctx context.Context, ids []int64) (map[int64]*Post, error)
 }
 
 // away tells which of some actors a reader does not see: whom the reader blocks
-// or mutes, who blocks the reader, and whoever is suspended.
+// or mutes, who blocks the reader, whoever is suspended, and whoever is limited
+// to their followers, of whom the reader is none.
 func (b *Blogs) away(ctx context.Context, reader int64, people []int64) (map[int64]bool, error) {
 	gone := map[int64]bool{}
 	if len(people) == 0 {
@@ -143,8 +144,10 @@ func (b *Blogs) away(ctx context.Context, reader int64, people []int64) (map[int
 		select a.id from actors a
 		where a.id in (?) and a.id <> ? and (a.suspended = 1 or a.deleted = 1
 			or exists (select 1 from shuns s where s.actor = ? and (s.other = a.id or s.other = 0 and s.host = a.host))
-			or exists (select 1 from shuns s where s.actor = a.id and s.kind = 'block' and s.other = ?))`,
-		bun.List(people), reader, reader, reader).Scan(ctx, &ids)
+			or exists (select 1 from shuns s where s.actor = a.id and s.kind = 'block' and s.other = ?)
+			or exists (select 1 from limited_actors l where l.actor = a.id) and not exists (
+				select 1 from follows f where f.follower = ? and f.followee = a.id and f.state = 'accepted'))`,
+		bun.List(people), reader, reader, reader, reader).Scan(ctx, &ids)
 	if err != nil {
 		return nil, fmt.Errorf("whom %d does not see: %w", reader, store.Kind(err))
 	}

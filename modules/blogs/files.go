@@ -14,6 +14,7 @@ import (
 	"viche/actors"
 	"viche/internal/markup"
 	"viche/internal/store"
+	"viche/web"
 )
 
 // fileRoutes serve pictures: those that our people uploaded, and our copies of
@@ -28,8 +29,16 @@ func (b *Blogs) fileRoutes(r chi.Router) {
 func small(r *http.Request) bool { return r.URL.Query().Get("size") == "small" }
 
 // picture serves an upload. Its name is random, so that whoever knows it has
-// seen the post.
+// seen the post. One in a post that a moderator hid is for moderators alone.
 func (b *Blogs) picture(w http.ResponseWriter, r *http.Request) {
+	hidden, err := exists(r.Context(), b.DB.Read(), "select 1 from media m join posts p on p.id = m.post where m.name = ? and p.hidden = 1", chi.URLParam(r, "name"))
+	if v := web.ViewerOf(r); err == nil && hidden && !v.Has("moderator", "") && !v.Has("operator", "") {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		b.site.Error(w, r, err)
+		return
+	}
 	b.Media.Serve(w, r, chi.URLParam(r, "name"), small(r))
 }
 

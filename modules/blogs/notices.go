@@ -48,8 +48,10 @@ func (b *Blogs) Notify(ctx context.Context, tx *store.Tx, n Notice) error {
 		where a.id = ? and a.local = 1 and a.deleted = 0 and not exists (
 			select 1 from shuns s join actors o on o.id = ?
 			where s.actor = a.id and (s.other = o.id or s.other = 0 and s.host = o.host))
+			and not exists (select 1 from limited_actors l where l.actor = ? and not exists (
+				select 1 from follows f where f.follower = a.id and f.followee = l.actor and f.state = 'accepted'))
 		on conflict do nothing`,
-		store.NewID(), n.Kind, n.By, post, store.Millis(tx.Now), n.To, n.By)
+		store.NewID(), n.Kind, n.By, post, store.Millis(tx.Now), n.To, n.By, n.By)
 	if err != nil {
 		return fmt.Errorf("notice for %d: %w", n.To, err)
 	}

@@ -34,10 +34,12 @@ type report struct {
 
 // Evidence is what a reported post said when it was reported.
 type Evidence struct {
-	ID      int64  `json:"id"`
-	URI     string `json:"uri"`
-	Summary string `json:"summary,omitempty"`
-	Content string `json:"content"`
+	ID       int64     `json:"id"`
+	URI      string    `json:"uri"`
+	Title    string    `json:"title,omitempty"`
+	Summary  string    `json:"summary,omitempty"`
+	Content  string    `json:"content"`
+	Pictures []Picture `json:"pictures,omitempty"`
 }
 
 // Report brings an account, and posts of it, before the moderators; with forward
@@ -67,7 +69,7 @@ func (b *Blogs) Report(ctx context.Context, w Writer, about actors.Actor, posts 
 func (b *Blogs) report(ctx context.Context, tx *store.Tx, r report) error {
 	var evidence []Evidence
 	for _, p := range r.posts[:min(len(r.posts), 50)] {
-		evidence = append(evidence, Evidence{ID: p.ID, URI: p.URI, Summary: p.Summary, Content: p.Content})
+		evidence = append(evidence, Evidence{ID: p.ID, URI: p.URI, Title: p.Title, Summary: p.Summary, Content: p.Content, Pictures: p.Card().Pictures})
 	}
 	raw, err := json.Marshal(evidence)
 	if err != nil {

@@ -48,6 +48,9 @@ func (s pages) routes(r chi.Router) {
 		r.Use(s.site.SignedIn, s.only)
 		r.Get("/desk/federation", s.queue)
 		r.Post("/desk/federation", s.decide)
+		r.Get("/desk/federation/servers", s.servers)
+		r.Post("/desk/federation/servers", s.decideServer)
+		r.Get("/desk/federation/servers.csv", s.export)
 	})
 }
 

@@ -133,7 +133,7 @@ func TestOnlyTheOperator(t *testing.T) {
 	t.Parallel()
 	d := open(t, storetest.Open(t, storetest.SQLite(t), store.Options{}))
 	for _, role := range []string{"", "moderator", "officer"} {
-		for _, path := range []string{"/desk/federation"} {
+		for _, path := range []string{"/desk/federation", "/desk/federation/servers"} {
 			if status, _ := d.ask(role, http.MethodGet, path, nil); status != http.StatusNotFound {
 				t.Errorf("%s as %q: %d, want 404", path, role, status)
 			}
@@ -145,6 +145,64 @@ func TestOnlyTheOperator(t *testing.T) {
 	if n := d.count("select count(*) from hosts"); n != 0 {
 		t.Errorf("%d hosts were parked by others", n)
 	}
+}
+
+// TestOperatorRules lays down rules, one by one and by a list, and takes one back.
+func TestOperatorRules(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := open(t, db)
+		const path = "/desk/federation/servers"
+		post := func(want int, form ...string) string {
+			t.Helper()
+			values := url.Values{}
+			for i := 0; i < len(form); i += 2 {
+				values.Set(form[i], form[i+1])
+			}
+			status, page := d.ask("operator", http.MethodPost, path, values)
+			if status != want {
+				t.Errorf("%v: status %d, want %d\n%s", form, status, want, page)
+			}
+			return page
+		}
+		if status, page := d.ask("operator", http.MethodGet, path, nil); status != http.StatusOK || !strings.Contains(page, "There are no rules") {
+			t.Fatalf("no rules: %d\n%s", status, page)
+		}
+		post(http.StatusSeeOther, "do", "rule", "host", "Bad.example", "rule", "suspend", "reason", "spam")
+		if page := post(http.StatusUnprocessableEntity, "do", "rule", "host", "bad.example", "rule", "suspend"); !strings.Contains(page, "Give the reason") {
+			t.Errorf("a rule without a reason\n%s", page)
+		}
+		if page := post(http.StatusUnprocessableEntity, "do", "rule", "host", "a b", "rule", "limit", "reason", "x"); !strings.Contains(page, "not a server") {
+			t.Errorf("a rule about no host\n%s", page)
+		}
+		if page := post(http.StatusUnprocessableEntity, "do", "rule", "host", "lviv.test", "rule", "limit", "reason", "x"); !strings.Contains(page, "our own") {
+			t.Errorf("a rule about ourselves\n%s", page)
+		}
+		if page := post(http.StatusUnprocessableEntity, "do", "import", "list", "good.example\na b\n"); !strings.Contains(page, "line 2") {
+			t.Errorf("a list with a bad line\n%s", page)
+		}
+		post(http.StatusSeeOther, "do", "import", "list", "#domain,#severity,#reject_media,#reject_reports,#public_comment,#obfuscate\nloud.example,silence,False,False,\"loud, very\",False\n")
+		_, page := d.ask("operator", http.MethodGet, path, nil)
+		for _, want := range []string{"bad.example", "shut out", "spam", "loud.example", "limited", "loud, very"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("the page lacks %q\n%s", want, page)
+			}
+		}
+		if strings.Contains(page, "good.example") {
+			t.Error("half of a bad list was taken")
+		}
+		status, list := d.ask("operator", http.MethodGet, path+".csv", nil)
+		if status != http.StatusOK || !strings.Contains(list, "bad.example,suspend") || !strings.Contains(list, `"loud, very"`) {
+			t.Errorf("export: %d\n%s", status, list)
+		}
+		post(http.StatusSeeOther, "do", "drop", "host", "bad.example")
+		if n := d.count("select count(*) from domains"); n != 1 {
+			t.Errorf("%d rules are left, want 1", n)
+		}
+		if n := d.count("select count(*) from acts"); n != 3 {
+			t.Errorf("%d acts are noted, want 3", n)
+		}
+	})
 }
 
 func (d *desk) publish() {

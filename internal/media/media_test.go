@@ -101,10 +101,13 @@ func chunk(kind string, data []byte) []byte {
 }
 
 // bomb is a PNG that says it is w by h and is almost nothing on the wire.
-func bomb(w, h uint32) []byte {
+func bomb(w, h uint32) []byte { return bombOf(w, h, 6) }
+
+// bombOf is one of a colour type: 0 is grey, 6 colours with alpha.
+func bombOf(w, h uint32, kind byte) []byte {
 	head := binary.BigEndian.AppendUint32(nil, w)
 	head = binary.BigEndian.AppendUint32(head, h)
-	head = append(head, 8, 6, 0, 0, 0)
+	head = append(head, 8, kind, 0, 0, 0)
 	var data bytes.Buffer
 	z := zlib.NewWriter(&data)
 	_, _ = z.Write(make([]byte, 1<<20))
@@ -295,6 +298,7 @@ func TestWhatIsNoPictureIsRefused(t *testing.T) {
 		{"heic", []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"), media.ErrKind},
 		{"zip before a picture", append([]byte("PK\x03\x04"), good...), media.ErrKind},
 		{"bomb", bomb(30_000, 30_000), media.ErrPixels},
+		{"grey bomb of 48 megapixels", bombOf(8_000, 6_000, 0), media.ErrPixels},
 		{"bomb of one line", bomb(1<<31-1, 1), media.ErrPixels},
 		{"bomb of no size", bomb(0, 5), media.ErrBroken},
 		{"bomb within the limits", bomb(6_000, 6_000), media.ErrBroken},
@@ -339,7 +343,7 @@ func TestTwoKindsAtOnceBecomeOne(t *testing.T) {
 func TestServedAsNothingButAPicture(t *testing.T) {
 	t.Parallel()
 	s, dir := open(t, media.Limits{})
-	pic, err := s.Save(t.Context(), bytes.NewReader(asJPEG(t, corners(60, 60))))
+	pic, err := s.Save(t.Context(), bytes.NewReader(asJPEG(t, corners(700, 60))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,6 +380,13 @@ func TestServedAsNothingButAPicture(t *testing.T) {
 		r := get(s.Handler(), path)
 		if r.StatusCode != http.StatusNotFound || r.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
 			t.Errorf("%s is answered with %d, %s", path, r.StatusCode, r.Header.Get("Content-Type"))
+		}
+	}
+	for _, name := range []string{"../secret", "../../../secret", "", pic.Name + "/../" + pic.Name} {
+		w := httptest.NewRecorder()
+		s.Serve(w, httptest.NewRequest(http.MethodGet, "/", nil), name, false)
+		if w.Code != http.StatusNotFound {
+			t.Errorf("Serve of %q is answered with %d, want 404", name, w.Code)
 		}
 	}
 	w := httptest.NewRecorder()

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 
 	"viche/actors"
@@ -36,6 +37,7 @@ import (
 	"viche/modules/people"
 	"viche/modules/polls"
 	"viche/web"
+	"viche/web/c2s"
 	"viche/web/civic"
 )
 
@@ -64,6 +66,7 @@ type City struct {
 	routes   chi.Routes
 	handler  http.Handler
 	stop     context.CancelFunc
+	counts   *prometheus.CounterVec
 	clockOff atomic.Int64 // nanoseconds between our clock and the coordinator's
 }
 
@@ -248,6 +251,7 @@ func (c *City) openNetwork(ctx context.Context) (err error) {
 		})
 	}
 	c.Book = actors.New(c.DB, c.Keys, c.Config.Base())
+	c.Book.OnlyListed(c.Config.AllowList)
 	if err := c.Book.Found(ctx, c.Config.Name); err != nil {
 		return err
 	}
@@ -261,7 +265,9 @@ func (c *City) openNetwork(ctx context.Context) (err error) {
 		OpenRegistrations: c.Config.Registration == people.RegistrationOpen,
 		Methods:           []federation.Method{{ID: c.self.URI + "#" + name, Public: key.Public().(ed25519PublicKey)}},
 		Page:              http.HandlerFunc(c.actorPage),
+		Describe:          c.endpoints,
 		Usage:             c.usage,
+		Secure:            c.Config.Secure, MayRead: c.mayRead, Followed: c.followed, Limits: c.Config.limits(), Count: c.count,
 	})
 	return nil
 }
@@ -341,7 +347,7 @@ func (c *City) oblast(code string) string {
 
 func (c *City) openModules(ctx context.Context) error {
 	var err error
-	if c.Words, err = locale.New(web.Files, people.Files, polls.Files, blogs.Files, civic.Files); err != nil {
+	if c.Words, err = locale.New(web.Files, people.Files, polls.Files, blogs.Files, civic.Files, c2s.Files); err != nil {
 		return err
 	}
 	post, err := notify.Open(c.DB, c.Config.SMTPURL, "viche@"+hostname(c.Config.Host), c.Log)
@@ -420,6 +426,7 @@ func (c *City) openSite(context.Context) error {
 		m.Routes(r)
 	}
 	civic.New(civic.Options{Polls: c.Polls, People: c.People, Union: c.Union, Words: c.Words, Log: c.Log}).Routes(r)
+	c.clients().Routes(r)
 	c.unionObjects(r)
 	c.Blogs.Collections(r)
 	c.routes = r

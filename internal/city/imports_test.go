@@ -14,9 +14,10 @@ import (
 // each module. What is missing here is forbidden.
 var allowed = map[string][]string{
 	"cmd/viche":                {"federation", "internal/city", "internal/demo", "internal/locale", "internal/store", "internal/territory", "internal/union", "internal/verify", "migrations", "modules/*"},
-	"internal/city":            {"actors", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/media", "internal/notify", "internal/store", "internal/territory", "internal/union", "migrations", "modules", "modules/*", "web", "web/civic"},
+	"internal/city":            {"actors", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/media", "internal/notify", "internal/store", "internal/territory", "internal/union", "migrations", "modules", "modules/*", "web", "web/c2s", "web/civic"},
 	"internal/demo":            {"actors", "actors/identity", "internal/city", "internal/store", "internal/territory", "internal/union", "modules/*", "web"},
 	"internal/citytest":        {"federation", "internal/city", "internal/store", "internal/store/storetest", "modules/*", "web"},
+	"web/c2s":                  {"actors", "federation", "federation/ap", "internal/locale", "internal/markup", "internal/store", "modules/*", "web"},
 	"web/civic":                {"actors", "internal/ballot", "internal/locale", "internal/store", "internal/union", "modules/*", "web"},
 	"modules/*":                {"actors", "actors/identity", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/markup", "internal/media", "internal/notify", "internal/store", "internal/territory", "internal/union", "modules", "web"},
 	"modules":                  {"federation", "internal/store", "internal/notify"},
@@ -38,6 +39,9 @@ var allowed = map[string][]string{
 // libraries that one package alone may know.
 var keptBy = map[string]string{
 	"github.com/go-ap/activitypub":                        "federation/ap",
+	"github.com/go-fed/activity/pub":                      "web/c2s",
+	"github.com/go-fed/activity/streams":                  "web/c2s",
+	"github.com/go-fed/activity/streams/vocab":            "web/c2s",
 	"github.com/go-fed/httpsig":                           "federation",
 	"modernc.org/sqlite":                                  "internal/store",
 	"github.com/riverqueue/river/riverdriver/riversqlite": "internal/store",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -16,6 +17,8 @@ const (
 	// crowd is how many may wait before they are only let in: their work is then
 	// left to the drain, so that a flood is answered quickly.
 	crowd = 256
+	// fullBytes is how much may wait at all; who comes then is told to come again.
+	fullBytes = 64 << 20
 	// flowTime ends a transaction that hangs.
 	flowTime = time.Minute
 )
@@ -41,6 +44,7 @@ type incoming struct {
 type inflow struct {
 	mu      sync.Mutex
 	waiting []*incoming
+	bytes   int // of what waits
 	lanes   int
 }
 
@@ -48,6 +52,11 @@ type inflow struct {
 func (f *inflow) through(c *City, in *incoming) error {
 	in.done = make(chan struct{})
 	f.mu.Lock()
+	if f.bytes+len(in.body) > fullBytes {
+		f.mu.Unlock()
+		return refusal{http.StatusServiceUnavailable, errors.New("too much is waiting already")}
+	}
+	f.bytes += len(in.body)
 	f.waiting = append(f.waiting, in)
 	if f.lanes < c.lanes() {
 		f.lanes++
@@ -79,6 +88,9 @@ func (f *inflow) carry(c *City) {
 		crowded := len(f.waiting) > crowd
 		batch := f.waiting[:n:n]
 		f.waiting = f.waiting[n:]
+		for _, in := range batch {
+			f.bytes -= len(in.body)
+		}
 		f.mu.Unlock()
 		if crowded {
 			for _, in := range batch {

@@ -84,7 +84,9 @@ func TestForwardPassesOn(t *testing.T) {
 		far, other := f.stranger(t, "far.test"), f.stranger(t, "other.test")
 		to := Audience{Inboxes: []string{"https://far.test/inbox", "https://other.test/inbox"}}
 		forward := func(raw string) error {
-			return lviv.DB.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error { return lviv.Forward(ctx, tx, []byte(raw), "https://far.test/users/a", to) })
+			return lviv.DB.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+				return lviv.Forward(ctx, tx, []byte(raw), "https://far.test/users/a", to)
+			})
 		}
 		raw := `{ "id":"https://far.test/c/1", "type":"Create","actor":"https://far.test/users/a","to":["` + ap.Public + `"],"object":{"id":"https://far.test/n/1"}}`
 		for range 2 {
@@ -226,6 +228,33 @@ func TestDoneWhenTaken(t *testing.T) {
 		}
 		if n := lviv.count(t, "select count(*) from inbox where state = 'new' or body is not null"); n != 0 {
 			t.Errorf("%d activities are left", n)
+		}
+	})
+}
+
+// TestFloodIsToldToComeAgain fills what may wait.
+func TestFloodIsToldToComeAgain(t *testing.T) {
+	t.Parallel()
+	each(t, []string{"lviv.test"}, func(t *testing.T, f *fediverse, towns ...*town) {
+		lviv := towns[0]
+		olena := f.stranger(t, "far.test").person("olena")
+		like := func(n int) int {
+			return f.send(t, lviv, olena+"#main-key", activity("Like", fmt.Sprintf("https://far.test/l/%d", n), olena, "https://lviv.test/x"))
+		}
+		lviv.flow.mu.Lock()
+		lviv.flow.bytes = fullBytes
+		lviv.flow.mu.Unlock()
+		if got := like(1); got != http.StatusServiceUnavailable {
+			t.Errorf("status %d while too much waits, want 503", got)
+		}
+		lviv.flow.mu.Lock()
+		lviv.flow.bytes = 0
+		lviv.flow.mu.Unlock()
+		if got := like(2); got != http.StatusAccepted {
+			t.Errorf("status %d afterwards, want 202", got)
+		}
+		if n := lviv.count(t, "select count(*) from inbox"); n != 1 || lviv.flow.bytes != 0 {
+			t.Errorf("%d activities are stored, %d bytes wait; want 1 and 0", n, lviv.flow.bytes)
 		}
 	})
 }

@@ -109,6 +109,7 @@ var DefaultNav = []Link{
 	{"/blogs", "web.nav.blogs", "message-circle"},
 	{"/spheres", "web.nav.spheres", "layout-grid"},
 	{"/how-we-count", "web.nav.count", "calculator"},
+	{"/search", "web.nav.search", "search"},
 }
 
 // A Site serves pages for one city. It is safe for many goroutines.

@@ -53,7 +53,7 @@ var noticeKinds = map[string][]string{
 }
 
 var noticeIcons = map[string]string{
-	Mentioned: "reply", Liked: "heart", Boosted: "repeat-2", Followed: "user-plus", Asked: "user-check", Quoted: "message-circle", PollOver: "chart-bar", Changed: "pencil",
+	Mentioned: "at-sign", Liked: "heart", Boosted: "repeat-2", Followed: "user-plus", Asked: "user-check", Quoted: "quote", PollOver: "chart-bar", Changed: "pencil",
 }
 
 func (b *Blogs) showNotices(w http.ResponseWriter, r *http.Request) {

@@ -1,8 +1,13 @@
 package blogs_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -11,6 +16,7 @@ import (
 	"time"
 
 	"viche/internal/citytest"
+	"viche/internal/store"
 	"viche/modules/blogs"
 )
 
@@ -241,7 +247,7 @@ func TestWritingByTheForm(t *testing.T) {
 		n.Settle()
 		b.shows("/@ecology", 200, []string{"Дописи в каналі", "Перший допис", "Написати в канал"}, []string{"Posts in the channel"})
 		b.shows("/search?q="+url.QueryEscape("#пар"), 200, []string{"#парк"}, []string{"Tags"})
-		b.shows("/search?q=OLE", 200, []string{"@olena@kamianske.test"}, []string{"People and channels"})
+		b.shows("/search?q=OLE", 200, []string{"@olena</p>"}, []string{"People and channels"})
 		b.shows("/search?q=%25", 200, []string{"Нічого не знайшлося."}, []string{"Nothing found."})
 
 		_, page = b.post("/blogs", "do", "draft", "text", "Ще думаю", "visibility", "unlisted", "options", "Так", "options", "Ні", "hours", "168")
@@ -407,7 +413,13 @@ func TestPeopleElsewhere(t *testing.T) {
 		n.Settle()
 		p := hanna.says(blogs.Draft{Text: "Вітаю з Львова", Lang: "en", Visibility: blogs.Public})
 		page = b.shows("/home", 200, []string{"Вітаю з Львова", `lang="en"`, "Оригінал на lviv.test"}, []string{"Original at lviv.test"})
-		b.shows("/@hanna@lviv.test", 200, []string{"Вітаю з Львова", "Відписатися"}, []string{"Unfollow"})
+		olena.must("hears that hanna moved", olena.town.DB.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.Exec(ctx, "update actors set moved_to = ?, summary = ?, fields = ? where handle = 'hanna'", olena.Actor.URI,
+				`<p>Пишу про <script>alert(1)</script>місто</p>`, `[{"Name":"Сайт<i>","Value":"<a href=\"javascript:alert(1)\">тут</a> <img src=x>"}]`)
+			return err
+		}))
+		page = b.shows("/@hanna@lviv.test", 200, []string{"Вітаю з Львова", "Відписатися", "Нова адреса:", `href="/@olena"`, "Пишу про ", "Сайт"}, []string{"Unfollow", "Moved to:"})
+		b.lacks("a profile elsewhere", page, "<script", "javascript:", "<img src=x", "<i>")
 		b.shows("/me/follows", 200, []string{"1 підписка", "hanna"}, []string{"You follow 1"})
 		b.shows("/search?q=@hanna@lviv.test", 200, []string{"@hanna@lviv.test"}, []string{"People and channels"})
 		b.shows("/search?q="+url.QueryEscape(p.URI), 200, []string{"Вітаю з Львова"}, []string{"Post"})
@@ -443,6 +455,89 @@ func TestPeopleElsewhere(t *testing.T) {
 		_, page = b.post("/me/blocks", "host", "spam.example")
 		b.holds("a host", page, "Сервер заблоковано для вас: spam.example.")
 	})
+}
+
+func TestPicturesByTheForm(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, n *citytest.Network) {
+		olena, hanna := person(t, n, "kamianske", "olena"), person(t, n, "lviv", "hanna")
+		hanna.follows(olena)
+		b := olena.browses()
+		status, page := b.upload("/blogs", map[string]string{"do": "add", "text": "Дві лавки", "visibility": "public", "newalt": "Лавка біля школи"}, square(), []byte("no picture at all"))
+		if status != http.StatusUnprocessableEntity {
+			t.Errorf("a file that is no picture = %d, want 422", status)
+		}
+		b.holds("a file that is no picture", page, "Це не зображення.", "Дві лавки", "Лавка біля школи</textarea>")
+		picture := regexp.MustCompile(`name="picture" value="([^"]+)"`).FindAllStringSubmatch(page, -1)
+		if len(picture) != 1 {
+			t.Fatalf("%d pictures are kept, want the good one\n%s", len(picture), mainOf(page))
+		}
+		name := picture[0][1]
+		other := person(t, n, "kamianske", "ivan").browses()
+		if _, page := other.post("/blogs", "do", "publish", "text", "чуже", "visibility", "public", "picture", name, "alt", ""); strings.Contains(page, name) {
+			t.Error("somebody took another one's picture")
+		}
+		_, page = b.post("/blogs", "do", "publish", "text", "Дві лавки", "visibility", "public", "picture", name, "alt", "Лавка <i>біля</i> школи")
+		b.holds("a post with a picture", page, "/media/"+name+"?size=small", `alt="Лавка &lt;i&gt;біля&lt;/i&gt; школи"`)
+		res, err := b.client.Get(b.base + "/media/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if kind := res.Header.Get("Content-Type"); res.StatusCode != 200 || !strings.HasPrefix(kind, "image/") {
+			t.Errorf("the picture = %d, %s", res.StatusCode, kind)
+		}
+
+		n.Settle()
+		there := hanna.browses()
+		_, page = there.get("/home")
+		address := regexp.MustCompile(`/media/proxy/\d+/0`).FindString(page)
+		if address == "" || strings.Contains(mainOf(page), `src="https://kamianske`) {
+			t.Fatalf("the picture does not come through one's own server\n%s", mainOf(page))
+		}
+		if status, _ := there.get(address + "?size=small"); status != 200 {
+			t.Errorf("the copy of a picture elsewhere = %d, want 200", status)
+		}
+		for _, path := range []string{address + "9", strings.TrimSuffix(address, "0") + "text-0", strings.TrimSuffix(address, "0") + "x", "/media/proxy/1/0", "/media/icon/1", "/media/nothing.webp"} {
+			if status, _ := there.get(path); status != 404 {
+				t.Errorf("GET %s = %d, want 404", path, status)
+			}
+		}
+	})
+}
+
+// square is a small picture.
+func square() []byte {
+	var out bytes.Buffer
+	if err := png.Encode(&out, image.NewRGBA(image.Rect(0, 0, 64, 64))); err != nil {
+		panic(err) // a buffer takes everything
+	}
+	return out.Bytes()
+}
+
+// upload sends a form with files.
+func (b *browser) upload(path string, fields map[string]string, files ...[]byte) (int, string) {
+	b.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for name, value := range fields {
+		if err := form.WriteField(name, value); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	for i, file := range files {
+		part, err := form.CreateFormFile("files", fmt.Sprintf("picture-%d.png", i))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if _, err := part.Write(file); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if err := form.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	return b.read(b.client.Post(b.base+path, form.FormDataContentType(), &body))
 }
 
 func TestFollowersByApproval(t *testing.T) {

@@ -2,6 +2,7 @@ package blogs
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -98,6 +99,10 @@ func (b *Blogs) remote(r *http.Request, handle string) (view profileView, local 
 	p := b.person(a)
 	view = profileView{Name: a.Label(), Address: a.Address(), Picture: p.Picture, Letter: p.Letter, Original: page(a), Host: a.Host,
 		Summary: template.HTML(markup.Sanitise(a.Summary, false))} // cleaned of all that could act
+	if view.Moved, err = b.moved(r, a, reader); err != nil {
+		return view, "", err
+	}
+	view.Fields = fieldsOf(a)
 	words := b.site.Printer(r)
 	switch a.Type {
 	case "Group":
@@ -109,6 +114,38 @@ func (b *Blogs) remote(r *http.Request, handle string) (view profileView, local 
 	}
 	view.Section, err = b.section(r, a, reader)
 	return view, "", err
+}
+
+// moved is where somebody went on, nil for one who stayed. Only for somebody
+// signed in it is asked who that is.
+func (b *Blogs) moved(r *http.Request, a actors.Actor, reader *actors.Actor) (*personView, error) {
+	if a.MovedTo == "" {
+		return nil, nil
+	}
+	to, err := b.Book.ByURI(r.Context(), b.DB.Read(), a.MovedTo)
+	if isNotFound(err) && reader != nil && b.asking.may(r) {
+		if to, err = b.Federation.Actor(r.Context(), a.MovedTo); err != nil {
+			b.Log.InfoContext(r.Context(), "where somebody moved could not be asked", "err", err)
+			return nil, nil
+		}
+	}
+	if isNotFound(err) || to.Suspended || to.Deleted {
+		return nil, nil
+	}
+	p := b.person(to)
+	return &p, err
+}
+
+// fieldsOf are the lines of a profile elsewhere, cleaned as its text is.
+func fieldsOf(a actors.Actor) (list []fieldView) {
+	var fields []struct{ Name, Value string }
+	if a.Fields == "" || json.Unmarshal([]byte(a.Fields), &fields) != nil {
+		return nil // lines that we can't read are none
+	}
+	for _, f := range fields {
+		list = append(list, fieldView{markup.Name(f.Name), template.HTML(markup.Sanitise(f.Value, false))})
+	}
+	return list
 }
 
 // ProfileSection is what the page of one of ours shows besides: buttons to

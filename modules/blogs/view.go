@@ -32,6 +32,9 @@ type personView struct {
 
 func (b *Blogs) person(a actors.Actor) personView {
 	p := personView{ID: a.ID, Name: a.Label(), Address: a.Address(), Href: b.profilePath(a), Local: a.Local}
+	if a.Local {
+		p.Address = "@" + a.Handle // among neighbours the rest says nothing
+	}
 	if a.Deleted {
 		p.Href = ""
 	}

@@ -14,7 +14,14 @@ import (
 	"time"
 )
 
-// fedify drives fedify.mjs: a server of another make with one person on it.
+// Versions of Fedify that are met: the first signs as draft-cavage has it, the
+// second tries RFC 9421 first.
+const (
+	fedify1 = "1"
+	fedify2 = "2"
+)
+
+// fedify drives fedify.mjs: a server of another make with a few people on it.
 type fedify struct {
 	t       *testing.T
 	in      io.WriteCloser
@@ -29,10 +36,10 @@ const fedifyHost = "fedify.test"
 
 // startFedify runs the peer until the test ends. It reaches only the hosts of
 // the map, "kamianske.test:443" to "127.0.0.1:port".
-func startFedify(t *testing.T, with trust, hosts map[string]string) *fedify {
+func startFedify(t *testing.T, version string, with trust, hosts map[string]string) *fedify {
 	t.Helper()
 	settings, err := json.Marshal(map[string]any{
-		"host": fedifyHost, "cert": with.cert, "key": with.key, "hosts": hosts, "log": os.Getenv("VICHE_PEER_LOG"),
+		"host": fedifyHost, "version": version, "cert": with.cert, "key": with.key, "hosts": hosts, "log": os.Getenv("VICHE_PEER_LOG"),
 	})
 	if err != nil {
 		t.Fatal(err)

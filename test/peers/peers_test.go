@@ -75,7 +75,7 @@ func TestFedifyUnderstandsTheTest(t *testing.T) {
 
 // followVoteAndLearn is the whole life of a poll as a stranger sees it.
 func followVoteAndLearn(t *testing.T, c fediverse) {
-	peer := startFedify(t, c.Trust(), c.Hosts())
+	peer := startFedify(t, fedify1, c.Trust(), c.Hosts())
 	c.Meet(fedifyHost, peer.Address)
 	handle, sphere := c.Sphere()
 

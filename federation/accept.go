@@ -48,15 +48,19 @@ func (c *City) receive(w http.ResponseWriter, r *http.Request) {
 	if errors.Is(err, store.ErrDenied) {
 		status = http.StatusForbidden
 	}
-	if status >= 500 {
+	if status >= 500 || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "60")
 	}
+	c.refused(reason(status, err))
 	c.Log.Info("activity turned away", "status", status, "peer", r.RemoteAddr, "err", err)
 	http.Error(w, http.StatusText(status), status)
 }
 
 func (c *City) accept(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
+	if err := c.admitAddress(r); err != nil {
+		return err
+	}
 	body, err := readBody(w, r)
 	if err != nil {
 		return err
@@ -142,8 +146,12 @@ func (c *City) authenticate(ctx context.Context, r *http.Request, body []byte, e
 	if err := c.mayMeet(ctx, cl.KeyID); err != nil {
 		return nil, err
 	}
+	if err := c.admitHost(cl.KeyID); err != nil {
+		return nil, err
+	}
 	k, err := c.verify(ctx, cl)
 	if err != nil {
+		c.failed(r)
 		if farewell && c.isGone(ctx, e.actor) {
 			return nil, nil
 		}

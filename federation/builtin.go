@@ -43,9 +43,27 @@ func (c *City) onFollow(ctx context.Context, tx *store.Tx, a *ap.Activity) error
 	if err != nil {
 		return err
 	}
-	f, err := c.Book.Follow(ctx, tx, a.ID, follower, followee)
-	if err != nil || !f.Accepted {
+	if err := c.mayFollow(ctx, tx, follower); err != nil {
 		return err
+	}
+	f, err := c.Book.Follow(ctx, tx, a.ID, follower, followee)
+	if err != nil {
+		return err
+	}
+	if c.Followed != nil {
+		err := c.Followed(ctx, tx, followee, follower, f.Accepted)
+		if errors.Is(err, store.ErrDenied) {
+			if _, err := c.Book.Unfollow(ctx, tx, follower.ID, followee.ID); err != nil {
+				return err
+			}
+			return c.answer(ctx, tx, "Reject", followee, follower, a.ID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !f.Accepted {
+		return nil
 	}
 	return c.answer(ctx, tx, "Accept", followee, follower, a.ID)
 }

@@ -28,11 +28,17 @@ func signCavage(r *http.Request, body []byte, keyID string, key *rsa.PrivateKey,
 	}
 	r.Header.Set("Date", now.UTC().Format(http.TimeFormat))
 	r.Header.Set("Host", r.URL.Host)
-	r.Header.Del("Digest")
-	r.Header.Del("Signature")
+	unsign(r)
 	// The library writes the decoded path; on the line it goes encoded.
 	target := &http.Request{Method: r.Method, Header: r.Header, URL: literal(r.URL, r.URL.RawQuery)}
 	return signer.SignRequest(key, keyID, target, body)
+}
+
+// unsign takes off what an earlier signature left.
+func unsign(r *http.Request) {
+	for _, name := range []string{"Digest", "Signature", "Signature-Input", "Content-Digest"} {
+		r.Header.Del(name)
+	}
 }
 
 // readCavage reads a draft-cavage signature and holds it to our rules; the

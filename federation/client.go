@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -108,12 +109,25 @@ type Response struct {
 	Body   []byte
 }
 
-// A Signer signs one request; body is nil for GET.
-type Signer func(r *http.Request, body []byte) error
+// A Signer signs requests for somebody: in the style that a host takes, and in
+// the other one when the host turns the first away. Its fields may be nil but
+// for Sign.
+type Signer struct {
+	Sign  func(r *http.Request, body []byte, style string) error // body is nil for GET
+	Style func(host string) string                               // what the host took lately
+	Learn func(host, style string)                               // it took this one
+}
+
+// The styles of signatures: all of the fediverse reads the first; the second is
+// RFC 9421.
+const (
+	cavageStyle  = "cavage"
+	rfc9421Style = "rfc9421"
+)
 
 // Get fetches address, following redirects within the same scheme, each
 // signed anew. sign may be nil.
-func (c *Client) Get(ctx context.Context, address, accept string, sign Signer) (*Response, error) {
+func (c *Client) Get(ctx context.Context, address, accept string, sign *Signer) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
 	for hop := 0; ; hop++ {
@@ -143,7 +157,7 @@ func (c *Client) Get(ctx context.Context, address, accept string, sign Signer) (
 }
 
 // Post sends body to address once; a redirect is an answer like any other.
-func (c *Client) Post(ctx context.Context, address, contentType string, body []byte, sign Signer) (*Response, error) {
+func (c *Client) Post(ctx context.Context, address, contentType string, body []byte, sign *Signer) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(string(body)))
@@ -154,15 +168,48 @@ func (c *Client) Post(ctx context.Context, address, contentType string, body []b
 	return c.do(r, body, sign)
 }
 
-func (c *Client) do(r *http.Request, body []byte, sign Signer) (*Response, error) {
+// do sends a request. A host that does not take our signature is asked once
+// more with one of the other style, as Mastodon does; never a third time.
+func (c *Client) do(r *http.Request, body []byte, sign *Signer) (*Response, error) {
+	if sign == nil {
+		return c.once(r)
+	}
+	style := cavageStyle
+	if sign.Style != nil {
+		style = sign.Style(r.URL.Host)
+	}
+	if err := sign.Sign(r, body, style); err != nil {
+		return nil, fmt.Errorf("sign request: %w", err)
+	}
+	answer, err := c.once(r)
+	if err != nil || answer.Status != http.StatusUnauthorized && answer.Status != http.StatusBadRequest {
+		return answer, err
+	}
+	other := rfc9421Style
+	if style == rfc9421Style {
+		other = cavageStyle
+	}
+	again := r.Clone(r.Context())
+	if body != nil {
+		again.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	if err := sign.Sign(again, body, other); err != nil {
+		return nil, fmt.Errorf("sign request: %w", err)
+	}
+	second, err := c.once(again)
+	if err != nil || second.Status == http.StatusUnauthorized || second.Status == http.StatusBadRequest {
+		return answer, nil // the first answer says what is wrong
+	}
+	if sign.Learn != nil {
+		sign.Learn(r.URL.Host, other)
+	}
+	return second, nil
+}
+
+func (c *Client) once(r *http.Request) (*Response, error) {
 	r.Header.Set("User-Agent", c.options.UserAgent)
 	if err := c.mayAsk(r.URL); err != nil {
 		return nil, err
-	}
-	if sign != nil {
-		if err := sign(r, body); err != nil {
-			return nil, fmt.Errorf("sign request: %w", err)
-		}
 	}
 	resp, err := c.plain.Do(r)
 	if err != nil {
@@ -179,7 +226,7 @@ func (c *Client) do(r *http.Request, body []byte, sign Signer) (*Response, error
 // Document fetches an ActivityPub document and makes sure that the server of
 // its id says so itself: the type is right, the address we ended at has the
 // origin of the id, and where the id is another address, that one agrees.
-func (c *Client) Document(ctx context.Context, uri string, sign Signer) ([]byte, error) {
+func (c *Client) Document(ctx context.Context, uri string, sign *Signer) ([]byte, error) {
 	raw, end, err := c.document(ctx, uri, sign)
 	if err != nil {
 		return nil, err
@@ -205,7 +252,7 @@ func (c *Client) Document(ctx context.Context, uri string, sign Signer) ([]byte,
 }
 
 // document fetches without judging the id, and says where it ended.
-func (c *Client) document(ctx context.Context, uri string, sign Signer) (raw []byte, end string, err error) {
+func (c *Client) document(ctx context.Context, uri string, sign *Signer) (raw []byte, end string, err error) {
 	answer, err := c.Get(ctx, uri, acceptAP, sign)
 	if err != nil {
 		return nil, "", err

@@ -109,11 +109,11 @@ func TestRedirectsEnd(t *testing.T) {
 	defer server.Close()
 	c := loopback(true)
 	signs := 0
-	sign := func(r *http.Request, _ []byte) error {
+	sign := &Signer{Sign: func(r *http.Request, _ []byte, _ string) error {
 		signs++
 		r.Header.Set("Signed", r.URL.Path)
 		return nil
-	}
+	}}
 	answer, err := c.Get(t.Context(), server.URL+"/two", "*/*", sign)
 	if err != nil || string(answer.Body) != "/end" || signs != 3 || answer.URL != server.URL+"/end" {
 		t.Errorf("two redirects: %v, %+v, signed %d times; want each hop signed anew", err, answer, signs)

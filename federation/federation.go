@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -103,6 +102,21 @@ type Options struct {
 	Describe func(ctx context.Context, a actors.Actor, doc *ap.Actor) error
 	// Usage gives the numbers of NodeInfo.
 	Usage func(ctx context.Context) (Usage, error)
+
+	// Secure has other servers sign whatever they ask for, but for what they need
+	// to know in order to sign.
+	Secure bool
+	// MayRead tells whether an actor of another server may have an object of ours
+	// that is not for everybody.
+	MayRead func(ctx context.Context, uri string, reader actors.Actor) (bool, error)
+	// Followed is told in the same change that somebody follows one of ours, or
+	// asks to; store.ErrDenied refuses it.
+	Followed func(ctx context.Context, tx *store.Tx, followee, follower actors.Actor, accepted bool) error
+	// Count is told of what is counted: a name and a label of a closed set.
+	Count func(name, label string)
+	// Limits bound what one peer may ask of us; the zero value means the usual
+	// ones.
+	Limits Limits
 }
 
 // Method is a key for proofs, listed in the actor's assertionMethod.
@@ -118,10 +132,13 @@ type City struct {
 
 	keys    *recent[senderKey] // keys that were true lately
 	missing *recent[error]     // keys and actors that could not be had
-	renewed *recent[bool]      // keys that were fetched again after a failure
-	flight  singleflight.Group
-	fetches chan struct{} // bounds fetches that strangers cause
-	making  *rate.Limiter // of key pairs that strangers cause
+	styles  *recent[string]    // how hosts want to be signed to
+
+	byAddress, byHost, badKeys *meter
+	renewed                    *recent[bool] // keys that were fetched again after a failure
+	flight                     singleflight.Group
+	fetches                    chan struct{} // bounds fetches that strangers cause
+	making                     *rate.Limiter // of key pairs that strangers cause
 
 	flow    inflow           // what arrives, on its way into the database
 	heardOf *recent[bool]    // hosts that spoke lately
@@ -144,6 +161,9 @@ func New(o Options) *City {
 		mux:     Mux{},
 		keys:    newRecent[senderKey](4096, 10*time.Minute),
 		missing: newRecent[error](8192, 5*time.Minute),
+		styles:  newRecent[string](8192, styleLife),
+
+		byAddress: newMeter(usual(o.Limits.PerAddress, 6000)), byHost: newMeter(usual(o.Limits.PerHost, 6000)), badKeys: newMeter(usual(o.Limits.BadKeys, 600)),
 		renewed: newRecent[bool](4096, 5*time.Minute),
 		fetches: make(chan struct{}, 32),
 		making:  rate.NewLimiter(2, 20),
@@ -173,29 +193,6 @@ func (c *City) ActivityURI() string {
 
 // IsLocal tells whether an id is one of ours.
 func (c *City) IsLocal(uri string) bool { return actors.SameOrigin(uri, c.Base) }
-
-// signer signs requests of an own actor. The key is made if there is none yet,
-// so never ask for it inside a Write.
-func (c *City) signer(ctx context.Context, actorID int64) (Signer, error) {
-	keyID, key, err := c.Book.RSA(ctx, actorID)
-	if err != nil {
-		return nil, err
-	}
-	return func(r *http.Request, body []byte) error {
-		c.signing <- struct{}{}
-		defer func() { <-c.signing }()
-		return signCavage(r, body, keyID, key, c.DB.Now())
-	}, nil
-}
-
-// instanceSigner signs what the instance asks for itself, such as keys.
-func (c *City) instanceSigner(ctx context.Context) (Signer, error) {
-	a, err := c.Book.Own(ctx, c.DB.Read(), actors.Instance)
-	if err != nil {
-		return nil, fmt.Errorf("the instance's own actor: %w", err)
-	}
-	return c.signer(ctx, a.ID)
-}
 
 // isPublic tells whether a document is addressed to everybody.
 func isPublic(m members) bool {

@@ -385,7 +385,9 @@ func (f *fediverse) send(t *testing.T, to *town, keyID string, activity any) int
 func (f *fediverse) sendRaw(t *testing.T, to *town, keyID string, body []byte) int {
 	t.Helper()
 	answer, err := f.client().Post(t.Context(), to.Base+"/inbox", "application/activity+json", body,
-		func(r *http.Request, body []byte) error { return signCavage(r, body, keyID, testKey(), f.clock()) })
+		&Signer{Sign: func(r *http.Request, body []byte, _ string) error {
+			return signCavage(r, body, keyID, testKey(), f.clock())
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -733,9 +735,9 @@ func TestWhoeverLeaves(t *testing.T) {
 				t.Fatal(err)
 			}
 			answer, err := f.client().Post(t.Context(), lviv.Base+"/inbox", "application/activity+json", body,
-				func(r *http.Request, body []byte) error {
+				&Signer{Sign: func(r *http.Request, body []byte, _ string) error {
 					return signCavage(r, body, far.uri("/users/"+name+"#main-key"), wrong, f.clock())
-				})
+				}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -79,7 +79,7 @@ func (f *fediverse) sendEd25519(t *testing.T, to *town, keyID string, key ed2551
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := f.client().Post(t.Context(), to.Base+"/inbox", ap.ContentType, body, func(r *http.Request, body []byte) error {
+	answer, err := f.client().Post(t.Context(), to.Base+"/inbox", ap.ContentType, body, &Signer{Sign: func(r *http.Request, body []byte, _ string) error {
 		sum := sha256.Sum256(body)
 		r.Header.Set("Content-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum[:])+":")
 		s := messageSignature{
@@ -93,7 +93,7 @@ func (f *fediverse) sendEd25519(t *testing.T, to *town, keyID string, key ed2551
 		r.Header.Set("Signature-Input", "sig1="+s.input)
 		r.Header.Set("Signature", "sig1=:"+base64.StdEncoding.EncodeToString(ed25519.Sign(key, []byte(base)))+":")
 		return nil
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package federation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -163,32 +164,106 @@ func (c *City) Document(ctx context.Context, a actors.Actor) (*ap.Actor, error) 
 
 // Negotiate serves the stored objects of ours under their own addresses to
 // whoever asks for ActivityPub, and leaves all other requests to next, which
-// has the page for people at the same address.
+// has the page for people at the same address. What is not for everybody is
+// served to those alone who sign and may have it; to others it is not there.
 func (c *City) Negotiate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead || !WantsActivity(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		var raw []byte
-		var deleted int64
-		err := c.DB.ReadBound().Row(r.Context(), []any{&raw, &deleted}, `
-			select raw, deleted from objects
-			where uri = ? and (public = 1 or deleted > 0)
-				and not exists (select 1 from actors a where a.uri = objects.owner and a.suspended = 1)`, c.Base+r.URL.EscapedPath())
+		if c.Secure && !unsigned(r.URL.Path) {
+			if _, err := c.asker(r); err != nil {
+				c.refused("unsigned")
+				w.Header().Add("Vary", "Accept, Signature")
+				http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
+				return
+			}
+		}
+		raw, status, err := c.object(r)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			next.ServeHTTP(w, r)
 		case err != nil:
 			c.fail(w, err)
-		case deleted > 0:
-			w.Header().Add("Vary", "Accept")
-			writeActivity(w, http.StatusGone, raw)
 		default:
 			w.Header().Add("Vary", "Accept")
-			writeActivity(w, http.StatusOK, raw)
+			if status == statusPrivate {
+				w.Header().Set("Vary", "Accept, Signature")
+				w.Header().Set("Cache-Control", "private, no-store")
+				status = http.StatusOK
+			}
+			writeActivity(w, status, raw)
 		}
 	})
+}
+
+// statusPrivate stands for 200 of what is not for everybody.
+const statusPrivate = -1
+
+// object finds the stored object that a request asks for, as far as the asker
+// may have it.
+func (c *City) object(r *http.Request) (raw []byte, status int, err error) {
+	ctx, uri := r.Context(), c.Base+r.URL.EscapedPath()
+	var deleted int64
+	var public int
+	err = c.DB.ReadBound().Row(ctx, []any{&raw, &deleted, &public}, `
+		select raw, deleted, public from objects
+		where uri = ? and not exists (select 1 from actors a where a.uri = objects.owner and a.suspended = 1)`, uri)
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case public == 1 && deleted > 0:
+		return raw, http.StatusGone, nil
+	case public == 1:
+		return raw, http.StatusOK, nil
+	case deleted > 0 || c.MayRead == nil || r.Header.Get("Signature") == "":
+		return nil, 0, store.ErrNotFound
+	}
+	reader, err := c.asker(r)
+	if err != nil {
+		return nil, 0, store.ErrNotFound
+	}
+	may, err := c.MayRead(ctx, uri, reader)
+	if err == nil && !may {
+		err = store.ErrNotFound
+	}
+	return raw, statusPrivate, err
+}
+
+// unsigned are the addresses that a server must read in order to sign: who we
+// are, and what we speak.
+func unsigned(path string) bool {
+	return path == "/actor" || strings.HasPrefix(path, "/.well-known/") || strings.HasPrefix(path, "/nodeinfo/")
+}
+
+// asker is the actor of another server that signed a request of ours, whose
+// server is not shut out.
+func (c *City) asker(r *http.Request) (actors.Actor, error) {
+	ctx := r.Context()
+	cl, err := readClaim(r, nil, c.Base, c.DB.Now())
+	if err != nil {
+		return actors.Actor{}, err
+	}
+	if err := c.mayMeet(ctx, cl.KeyID); err != nil {
+		return actors.Actor{}, err
+	}
+	if c.badKeys.full(peerOf(r), c.DB.Now()) {
+		return actors.Actor{}, tooMany
+	}
+	k, err := c.verify(ctx, cl)
+	if err != nil {
+		c.failed(r)
+		return actors.Actor{}, err
+	}
+	if k.found != nil {
+		return c.keep(ctx, *k.found)
+	}
+	a, err := c.Book.ByURI(ctx, c.DB.Read(), k.owner)
+	if err == nil && (a.Suspended || a.Deleted) {
+		err = fmt.Errorf("%s asks: %w", k.owner, store.ErrDenied)
+	}
+	return a, err
 }
 
 // activity serves a public activity of ours under its own id.

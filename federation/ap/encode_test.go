@@ -26,6 +26,7 @@ func person() Actor {
 		URL: "https://lviv.test/@olena", Inbox: "https://lviv.test/users/olena/inbox", Outbox: "https://lviv.test/users/olena/outbox",
 		Followers: "https://lviv.test/users/olena/followers", Following: "https://lviv.test/users/olena/following",
 		Featured: "https://lviv.test/users/olena/featured", SharedInbox: "https://lviv.test/inbox",
+		ProxyURL: "https://lviv.test/proxyUrl", UploadMedia: "https://lviv.test/uploadMedia",
 		Icon: "https://lviv.test/media/1.png", Image: "https://lviv.test/media/2.png", Published: noon.Truncate(time.Second).UTC(),
 		Discoverable: true, WebFinger: "olena@lviv.test", AlsoKnownAs: []string{"https://old.test/u"},
 		Fields:           []Field{{"Місто", "Львів"}},
@@ -483,7 +484,7 @@ func TestEveryWordIsDefined(t *testing.T) {
 var vocabulary = strings.Fields(`id type actor object target result to cc audience attributedTo name nameMap summary content contentMap
 	published updated startTime endTime closed oneOf anyOf replies totalItems inReplyTo url href mediaType tag attachment icon image
 	context location latitude longitude first last next prev partOf items orderedItems formerType deleted
-	inbox outbox followers following preferredUsername endpoints sharedInbox publicKey owner publicKeyPem
+	inbox outbox followers following preferredUsername endpoints sharedInbox proxyUrl uploadMedia publicKey owner publicKeyPem
 	proof verificationMethod proofPurpose proofValue cryptosuite created`)
 
 func undefined(t *testing.T, path string, n *node, words []string) {

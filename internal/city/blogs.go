@@ -62,3 +62,9 @@ func (c *City) isPoll(ctx context.Context, uri string) (string, bool) {
 func (c *City) mayRead(ctx context.Context, uri string, reader actors.Actor) (bool, error) {
 	return c.Blogs.MayRead(ctx, uri, reader)
 }
+
+// followed tells a resident who follows, or asks to, and refuses whom the
+// resident blocks.
+func (c *City) followed(ctx context.Context, tx *store.Tx, followee, follower actors.Actor, accepted bool) error {
+	return c.Blogs.FollowedBy(ctx, tx, followee, follower, accepted)
+}

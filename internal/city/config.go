@@ -297,3 +297,12 @@ func allSpheres() []string {
 	}
 	return list
 }
+
+// limits are what one peer may ask. An instance that meets peers on a private
+// network is one that is tried out: there a few machines play many servers.
+func (c Config) limits() federation.Limits {
+	if len(c.AllowPrivate) == 0 {
+		return federation.Limits{}
+	}
+	return federation.Limits{PerAddress: 240_000, PerHost: 240_000, NewHost: 100_000, BadKeys: 60_000}
+}

@@ -30,7 +30,8 @@ func (c *City) operations(r chi.Router) (measured func(http.Handler) http.Handle
 	reg := prometheus.NewRegistry()
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viche_http_requests_total", Help: "Requests by method and status, ballots left out."}, []string{"method", "status"})
 	spent := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "viche_http_seconds", Help: "Time to answer, ballots left out.", Buckets: []float64{.001, .005, .02, .1, .5, 2, 10}})
-	reg.MustRegister(requests, spent)
+	c.counts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viche_federation_total", Help: "What other servers sent or were sent, by what became of it."}, []string{"what", "label"})
+	reg.MustRegister(requests, spent, c.counts)
 	for name, query := range map[string]string{
 		"viche_inbox_waiting":      "select count(*) from inbox where state = 'new'",
 		"viche_deliveries_waiting": "select count(*) from deliveries",
@@ -64,6 +65,14 @@ func (c *City) operations(r chi.Router) (measured func(http.Handler) http.Handle
 			requests.WithLabelValues(method(r.Method), strconv.Itoa(s.code)).Inc()
 			spent.Observe(time.Since(began).Seconds())
 		})
+	}
+}
+
+// count adds to what is measured of the network; until somebody measures,
+// nothing is.
+func (c *City) count(what, label string) {
+	if c.counts != nil {
+		c.counts.WithLabelValues(what, label).Inc()
 	}
 }
 

@@ -320,7 +320,7 @@ func TestQuestionInAPostTellsNothingBeforeItsEnd(t *testing.T) {
 		_, before := get(t, n, post.URI)
 		here := make([]someone, 12)
 		for i := range here {
-			here[i] = person(t, n, "kamianske", "r"+string(rune('a'+i)))
+			here[i] = person(t, n, "kamianske", "mesh"+string(rune('a'+i)))
 			if err := here[i].town.Blogs.VoteIn(t.Context(), here[i].Actor, post, []int{i % 2}); err != nil {
 				t.Fatal(err)
 			}

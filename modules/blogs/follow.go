@@ -36,6 +36,23 @@ func (b *Blogs) Follow(ctx context.Context, who, target actors.Actor) error {
 	})
 }
 
+// FollowedBy is told that somebody of another server follows an actor of ours, or
+// asks to; store.ErrDenied for whom the actor blocks.
+func (b *Blogs) FollowedBy(ctx context.Context, tx *store.Tx, followee, follower actors.Actor, accepted bool) error {
+	blocked, err := b.Shunned(ctx, tx, followee.ID, follower)
+	if err != nil {
+		return err
+	}
+	if blocked {
+		return fmt.Errorf("follow by somebody blocked: %w", store.ErrDenied)
+	}
+	kind := Followed
+	if !accepted {
+		kind = Asked
+	}
+	return b.Notify(ctx, tx, Notice{To: followee.ID, Kind: kind, By: follower.ID})
+}
+
 // Unfollow ends it, or takes the wish back.
 func (b *Blogs) Unfollow(ctx context.Context, who, target actors.Actor) error {
 	return b.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {

@@ -186,8 +186,13 @@ func (b *Blogs) renew(ctx context.Context, tx *store.Tx, old *Post, o *ap.Object
 		if is == nil || !sameOptions(was, is) {
 			return fmt.Errorf("other options without an edit: %w", store.ErrInvalid)
 		}
-		_, err := tx.Exec(ctx, "update posts set card = ? where id = ?", p.CardJSON, old.ID)
-		return err
+		if _, err := tx.Exec(ctx, "update posts set card = ? where id = ?", p.CardJSON, old.ID); err != nil {
+			return err
+		}
+		if was.Closed == 0 && is.Closed > 0 {
+			return b.tellOfEnd(ctx, tx, old.ID, author.ID)
+		}
+		return nil
 	}
 	if p.Edited > 0 && p.Edited < old.Edited {
 		return federation.ErrIgnored // an older state that came late
@@ -211,6 +216,11 @@ func (b *Blogs) renew(ctx context.Context, tx *store.Tx, old *Post, o *ap.Object
 	}
 	if err := b.rewrite(ctx, tx, p, people, tags); err != nil {
 		return err
+	}
+	if p.QuoteState == QuoteAsked && p.Card().Stamp != "" {
+		if err := want(ctx, tx, p.ID); err != nil { // the leave has come
+			return err
+		}
 	}
 	return b.tellBoosters(ctx, tx, p, author)
 }

@@ -296,6 +296,21 @@ func (b *Blogs) closePoll(ctx context.Context, post int64) error {
 	})
 }
 
+// tellOfEnd tells those of ours who answered a question of another server that
+// it is over.
+func (b *Blogs) tellOfEnd(ctx context.Context, tx *store.Tx, post, author int64) error {
+	var ids []int64
+	if err := tx.NewRaw("select a.id from poll_visits v join actors a on a.id = v.actor where v.post = ? and a.local = 1 limit 10000", post).Scan(ctx, &ids); err != nil {
+		return store.Kind(err)
+	}
+	for _, id := range ids {
+		if err := b.Notify(ctx, tx, Notice{To: id, Kind: PollOver, By: author, Post: post}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // tellVoters sends the closed question to those who have it and those who
 // answered it, and leaves a notice for ours.
 func (b *Blogs) tellVoters(ctx context.Context, tx *store.Tx, p *Post) error {

@@ -35,6 +35,7 @@ import (
 	"viche/modules"
 	"viche/modules/blogs"
 	"viche/modules/moderation"
+	"viche/modules/network"
 	"viche/modules/people"
 	"viche/modules/polls"
 	"viche/web"
@@ -384,7 +385,7 @@ func (c *City) openModules(ctx context.Context) error {
 		Base: c.Config.Base(), InstanceName: "Віче · " + c.Config.Name, Territory: c.place(c.Config.Territory, "uk"), Operator: c.Config.Operator,
 		Demo: c.Config.Demo, Source: c.Config.Source, Locale: c.Words, Log: c.Log, DB: c.DB,
 		Counting:   web.Counting{K: c.Config.K, Step: c.Config.Step, Every: c.Config.SnapshotEvery, KeepDays: int(c.Config.Keep.Hours() / 24)},
-		Modules:    []web.Pages{{Name: "people", Files: people.Files}, {Name: "polls", Files: polls.Files}, {Name: "blogs", Files: blogs.Files}, {Name: "moderation", Files: moderation.Files}},
+		Modules:    []web.Pages{{Name: "people", Files: people.Files}, {Name: "polls", Files: polls.Files}, {Name: "blogs", Files: blogs.Files}, {Name: "network", Files: network.Files}, {Name: "moderation", Files: moderation.Files}},
 		Home:       func(w http.ResponseWriter, r *http.Request) { c.Polls.Home(w, r) },
 		LoadViewer: c.People.LoadViewer, Badge: func(ctx context.Context, v *web.Viewer) (web.Badge, error) { return c.Blogs.Badge(ctx, v) },
 	})

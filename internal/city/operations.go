@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"viche/federation"
 	"viche/web"
 )
 
@@ -32,10 +33,26 @@ func (c *City) operations(r chi.Router) (measured func(http.Handler) http.Handle
 	spent := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "viche_http_seconds", Help: "Time to answer, ballots left out.", Buckets: []float64{.001, .005, .02, .1, .5, 2, 10}})
 	c.counts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viche_federation_total", Help: "What other servers sent or were sent, by what became of it."}, []string{"what", "label"})
 	reg.MustRegister(requests, spent, c.counts)
+	for name, value := range map[string]func(federation.Stats) float64{
+		"viche_inbox_waiting":             func(s federation.Stats) float64 { return float64(s.Inbox) },
+		"viche_inbox_oldest_seconds":      func(s federation.Stats) float64 { return s.InboxOldest.Seconds() },
+		"viche_inbox_dead":                func(s federation.Stats) float64 { return float64(s.InboxDead) },
+		"viche_deliveries_waiting":        func(s federation.Stats) float64 { return float64(s.Waiting) },
+		"viche_deliveries_oldest_seconds": func(s federation.Stats) float64 { return s.Oldest.Seconds() },
+		"viche_deliveries_unfanned":       func(s federation.Stats) float64 { return float64(s.Unfanned) },
+		"viche_hosts_resting":             func(s federation.Stats) float64 { return float64(s.Resting) },
+		"viche_hosts_parked":              func(s federation.Stats) float64 { return float64(s.Parked) },
+	} {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: "Exchange with other servers."}, func() float64 {
+			s, err := c.Federation.Stats(context.Background())
+			if err != nil {
+				return -1
+			}
+			return value(s)
+		}))
+	}
 	for name, query := range map[string]string{
-		"viche_inbox_waiting":      "select count(*) from inbox where state = 'new'",
-		"viche_deliveries_waiting": "select count(*) from deliveries",
-		"viche_jobs_waiting":       "select count(*) from river_job where state in ('available', 'running', 'retryable')",
+		"viche_jobs_waiting": "select count(*) from river_job where state in ('available', 'running', 'retryable')",
 	} {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: "Work that is yet to be done."}, func() float64 {
 			var n int

@@ -14,6 +14,9 @@ import (
 // letterView is a letter as the preview shows it.
 type letterView struct{ Subject, Text string }
 
+// Lines are those of the text that say something.
+func (l letterView) Lines() []string { return paragraphs(l.Text) }
+
 // tellOf writes to those concerned: the holder of the account, where something
 // was done about it, and whoever reported. Those of other servers are not
 // written to: what we decide is ours.

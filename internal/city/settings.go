@@ -197,7 +197,7 @@ func parse(at any, text string) (problem, accepted string) {
 	case *[]netip.Prefix:
 		var list []netip.Prefix
 		for _, word := range words(text) {
-			p, err := network(word)
+			p, err := prefixOf(word)
 			if err != nil {
 				return fmt.Sprintf("%q is no network", word), "networks with commas between, such as 10.0.0.0/8, fd00::/8"
 			}
@@ -224,8 +224,8 @@ func inOrder(slugs []string) []string {
 	return list
 }
 
-// network reads a CIDR, or one address.
-func network(text string) (netip.Prefix, error) {
+// prefixOf reads a CIDR, or one address.
+func prefixOf(text string) (netip.Prefix, error) {
 	if ip, err := netip.ParseAddr(text); err == nil {
 		return netip.PrefixFrom(ip, ip.BitLen()), nil
 	}

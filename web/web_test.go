@@ -228,7 +228,7 @@ func TestErrorKindsHaveOneStatusEach(t *testing.T) {
 	if strings.ReplaceAll(lost, "kind=found", "") != strings.ReplaceAll(hidden, "kind=denied", "") {
 		t.Error("not found and not allowed can be told apart")
 	}
-	if w := get(h, "/nowhere"); w.Code != 404 || !strings.Contains(w.Body.String(), "Такої сторінки немає.") || strings.Contains(w.Body.String(), `href="/search"`) {
+	if w := get(h, "/nowhere"); w.Code != 404 || !strings.Contains(w.Body.String(), "Такої сторінки немає.") || strings.Contains(w.Body.String(), `class="button" href="/search"`) {
 		t.Errorf("GET /nowhere = %d without its words, or with a search that does not exist", w.Code)
 	}
 	if w := get(h, "/api/v1/nowhere"); w.Code != 404 || strings.TrimSpace(w.Body.String()) != `{"error":"Такої сторінки немає."}` {

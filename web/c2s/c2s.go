@@ -42,8 +42,8 @@ const (
 // Requests that somebody may make within Window.
 const (
 	DefaultLimit = 1200
-	ProxyLimit   = 300 // of these, to other servers through us
-	LeastLimit   = 300 // promised to every token, whatever the settings say
+	ProxyLimit   = 600 // of these, to other servers through us; twice the promise, for windows overlap
+	LeastLimit   = 600 // 300 are promised to every token, whatever the settings say, however they lie
 	Window       = 5 * time.Minute
 )
 
@@ -100,6 +100,8 @@ func Describe(base string, a actors.Actor, doc *ap.Actor) {
 func (a *API) limited(most int) func(http.Handler) http.Handler {
 	return httprate.LimitBy(most, Window,
 		func(r *http.Request) (string, error) { return keyOf(r), nil },
+		// What is left is not told: the same question has the same answer.
+		httprate.WithResponseHeaders(httprate.ResponseHeaders{RetryAfter: "Retry-After"}),
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, errTooMany) }))
 }
 

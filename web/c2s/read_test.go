@@ -81,7 +81,7 @@ func TestDocumentsThatAreRefused(t *testing.T) {
 		"no type":                 {`{"content":"a"}`, 400},
 		"a type that is no type":  {`{"type":7,"content":"a"}`, 400},
 		"an unknown type":         {`{"type":"Tally","object":"https://b.test/1"}`, 400},
-		"a name twice":            {`{"type":"Note","type":"Like","content":"a"}`, 400},
+		"a name twice":            {`{"type":"Note","content":"a","content":"b"}`, 400},
 		"a name twice, deep":      {`{"type":"Create","object":{"type":"Note","content":"a","content":"b"}}`, 400},
 		"too deep":                {`{"type":"Note","content":"a","tag":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, 400},
 		"NUL":                     {`{"type":"Note","content":"a\u0000b"}`, 400},

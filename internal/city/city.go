@@ -350,7 +350,7 @@ func (c *City) oblast(code string) string {
 
 func (c *City) openModules(ctx context.Context) error {
 	var err error
-	if c.Words, err = locale.New(web.Files, people.Files, polls.Files, blogs.Files, moderation.Files, civic.Files, c2s.Files); err != nil {
+	if c.Words, err = locale.New(web.Files, people.Files, polls.Files, blogs.Files, moderation.Files, network.Files, civic.Files, c2s.Files); err != nil {
 		return err
 	}
 	post, err := notify.Open(c.DB, c.Config.SMTPURL, "viche@"+hostname(c.Config.Host), c.Log)

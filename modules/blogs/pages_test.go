@@ -223,7 +223,7 @@ func TestWritingByTheForm(t *testing.T) {
 	each(t, func(t *testing.T, n *citytest.Network) {
 		olena := person(t, n, "kamianske", "olena")
 		b := olena.browses()
-		b.shows("/blogs/new", 200, []string{"Новий допис", "Усім, але не в стрічках", "Лише згаданим", "Хто може цитувати", "Варіант 1", "3 дні", "7 днів", "1 день"}, []string{"New post", "Everybody, but not in timelines", "3 days"})
+		b.shows("/blogs/new", 200, []string{"Новий допис", "Усім, але не в стрічках", "Лише згаданим", "Хто може цитувати", "Варіант 1", "Варіант 4", "3 дні", "7 днів", "1 день"}, []string{"New post", "Everybody, but not in timelines", "3 days"})
 		b.shows("/home", 200, []string{"Моя стрічка", "Що хочете сказати громаді?", "Тут ще тихо."}, []string{"My feed", "Quiet here so far."})
 
 		status, page := b.post("/blogs", "do", "publish", "text", "", "visibility", "followers", "warning", "Про війну", "lang", "pl")

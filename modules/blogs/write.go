@@ -114,6 +114,7 @@ type writeView struct {
 	Sensitive []web.Choice
 	Several   []web.Choice
 	Ends      []web.Choice
+	Options   []optionView
 	Asks      bool // something of a question was filled in
 	Plans     bool // likewise of the time
 	Pictures  []web.Choice
@@ -122,6 +123,12 @@ type writeView struct {
 	Most      int // pictures
 	Draft     string
 	Drafts    string // a link to what is kept, with how many
+}
+
+// optionView is a line for an answer, counted from one.
+type optionView struct {
+	Number int
+	Text   string
 }
 
 type previewView struct {
@@ -454,8 +461,14 @@ func (b *Blogs) writePage(r *http.Request, who Writer, form typed, editing *Post
 	if form.ID != 0 {
 		view.Draft = strconv.FormatInt(form.ID, 10)
 	}
-	for len(view.Form.Options) < 4 || view.Asks && len(view.Form.Options) < maxOptions {
-		view.Form.Options = append(view.Form.Options, "")
+	for i := range maxOptions {
+		text := ""
+		if i < len(form.Options) {
+			text = form.Options[i]
+		} else if i >= 4 && !view.Asks {
+			break
+		}
+		view.Options = append(view.Options, optionView{i + 1, text})
 	}
 	if !b.MayWrite(who, form.ReplyTo != 0) {
 		view.Denied = b.denied(words, who)

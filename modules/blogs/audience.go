@@ -68,7 +68,7 @@ func (b *Blogs) Shunned(ctx context.Context, idb bun.IDB, by int64, other actors
 
 func exists(ctx context.Context, idb bun.IDB, query string, args ...any) (bool, error) {
 	var one int
-	err := store.Kind(idb.NewRaw(query+" limit 1", args...).Scan(ctx, &one))
+	err := row(ctx, idb, []any{&one}, query+" limit 1", args...)
 	if isNotFound(err) {
 		return false, nil
 	}

@@ -170,12 +170,27 @@ func (b *Blogs) ByURI(ctx context.Context, idb bun.IDB, uri string) (*Post, erro
 	return one(ctx, idb, "uri = ?", uri)
 }
 
+const columns = `id, uri, author, local, type, visibility, reply_uri, coalesce(reply_to, 0), thread, title, summary, content, source,
+	lang, url, sensitive, card, quote_uri, quote_state, published, edited, deleted, hidden`
+
 func one(ctx context.Context, idb bun.IDB, where string, arg any) (*Post, error) {
 	p := &Post{}
-	if err := idb.NewRaw("select * from posts where "+where, arg).Scan(ctx, p); err != nil {
-		return nil, fmt.Errorf("post %v: %w", arg, store.Kind(err))
+	err := row(ctx, idb, []any{&p.ID, &p.URI, &p.Author, &p.Local, &p.Type, &p.Visibility, &p.ReplyURI, &p.ReplyTo, &p.Thread, &p.Title, &p.Summary, &p.Content, &p.Source,
+		&p.Lang, &p.URL, &p.Sensitive, &p.CardJSON, &p.QuoteURI, &p.QuoteState, &p.Published, &p.Edited, &p.Deleted, &p.Hidden},
+		"select "+columns+" from posts where "+where, arg)
+	if err != nil {
+		return nil, fmt.Errorf("post %v: %w", arg, err)
 	}
 	return p, nil
+}
+
+// row reads one row; inside a change with a statement that stays prepared, for
+// what is asked with every post that comes.
+func row(ctx context.Context, idb bun.IDB, into []any, query string, args ...any) error {
+	if tx, ok := idb.(*store.Tx); ok {
+		return tx.Row(ctx, into, query, args...)
+	}
+	return store.Kind(idb.NewRaw(query, args...).Scan(ctx, into...))
 }
 
 // insert stores a new post; store.ErrExists if its id is known.

@@ -47,7 +47,6 @@ func BenchmarkCast(b *testing.B) {
 				request func(*election, *voter, string) []byte
 			}{{"token", (*election).byToken}, {"form", (*election).byForm}} {
 				b.Run(way.name, func(b *testing.B) {
-					b.StopTimer()
 					for range b.N {
 						castAll(b, newElection(b, newInstance(b, kind.dsn(b)), n), way.request)
 					}

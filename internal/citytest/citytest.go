@@ -258,8 +258,8 @@ func (n *Network) Dialed() []string {
 	return append([]string{}, n.dialed...)
 }
 
-// Trust is the network's authority, for a client of a test's own making.
-func (n *Network) Trust() *tls.Config { return n.ca.trust() }
+// Trust is the authority of all networks, for a client of a test's own making.
+func Trust(t testing.TB) *tls.Config { return newAuthority(t).trust() }
 
 // Address is where a city really listens, for peers outside the process.
 func (n *Network) Address(name string) string { return n.Town(name).server.Listener.Addr().String() }

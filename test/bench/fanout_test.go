@@ -26,7 +26,6 @@ func BenchmarkFanOut(b *testing.B) {
 		b.Run(kind.name, func(b *testing.B) {
 			for _, shared := range []bool{false, true} {
 				b.Run(map[bool]string{false: "own", true: "shared"}[shared], func(b *testing.B) {
-					b.StopTimer()
 					for range b.N {
 						sendPost(b, newInstance(b, kind.dsn(b)), n, shared)
 					}

@@ -19,7 +19,6 @@ func BenchmarkInbox(b *testing.B) {
 	n := number(b, "VICHE_BENCH_NOTES", 10_000)
 	for _, kind := range kinds {
 		b.Run(kind.name, func(b *testing.B) {
-			b.StopTimer()
 			for range b.N {
 				takeNotes(b, newInstance(b, kind.dsn(b)), n)
 			}

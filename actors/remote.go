@@ -12,10 +12,18 @@ import (
 type RemoteActor struct {
 	URI, Type, Handle, Name, Summary, URL, Icon string
 	Inbox, SharedInbox, Outbox, Followers       string
-	Open                                        bool
+	Featured, Image, MovedTo                    string
+	Aliases                                     []string
+	Fields                                      []Field
+	Open, Indexable                             bool
 	Published                                   int64 // Unix milliseconds
 	Keys                                        []PublicKey
+	// Implements is what its server says it can (FEP-844e); it is not kept.
+	Implements []string
 }
+
+// Field is a line of a profile.
+type Field struct{ Name, Value string }
 
 // PublicKey is a key as an actor document lists it: RSA in PEM, Ed25519 as a
 // multibase text.
@@ -35,17 +43,29 @@ func (b *Book) Upsert(ctx context.Context, tx *store.Tx, r RemoteActor) (Actor, 
 	if host == "" || host == b.host {
 		return Actor{}, fmt.Errorf("remote actor %q: %w", r.URI, store.ErrDenied)
 	}
-	_, err := tx.Exec(ctx, `
+	aliases, err := list(r.Aliases)
+	if err != nil {
+		return Actor{}, fmt.Errorf("remote actor %s: %w", r.URI, err)
+	}
+	fields, err := list(r.Fields)
+	if err != nil {
+		return Actor{}, fmt.Errorf("remote actor %s: %w", r.URI, err)
+	}
+	_, err = tx.Exec(ctx, `
 		insert into actors (id, uri, type, kind, handle, host, name, summary, url, icon, inbox, shared_inbox,
-			outbox, followers, local, open, suspended, deleted, published, fetched)
-		values (?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, 0, ?, ?)
+			outbox, followers, local, open, suspended, deleted, published, fetched,
+			featured, image, moved_to, aliases, indexable, fields)
+		values (?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?)
 		on conflict (uri) do update set
 			type = excluded.type, handle = excluded.handle, name = excluded.name, summary = excluded.summary,
 			url = excluded.url, icon = excluded.icon, inbox = excluded.inbox, shared_inbox = excluded.shared_inbox,
-			outbox = excluded.outbox, followers = excluded.followers, open = excluded.open, fetched = excluded.fetched
+			outbox = excluded.outbox, followers = excluded.followers, open = excluded.open, fetched = excluded.fetched,
+			featured = excluded.featured, image = excluded.image, moved_to = excluded.moved_to,
+			aliases = excluded.aliases, indexable = excluded.indexable, fields = excluded.fields
 		where actors.deleted = 0`,
 		store.NewID(), r.URI, r.Type, r.Handle, host, r.Name, r.Summary, r.URL, r.Icon, r.Inbox, r.SharedInbox,
-		r.Outbox, r.Followers, flag(r.Open), r.Published, store.Millis(tx.Now))
+		r.Outbox, r.Followers, flag(r.Open), r.Published, store.Millis(tx.Now),
+		r.Featured, r.Image, r.MovedTo, aliases, flag(r.Indexable), fields)
 	if err != nil {
 		return Actor{}, fmt.Errorf("remote actor %s: %w", r.URI, err)
 	}

@@ -18,6 +18,7 @@ func (c *City) builtin() []On {
 		{Activity: "Undo", Object: "Follow", Do: c.onUndoFollow},
 		{Activity: "Undo", Object: "", Do: c.onUndoFollow},
 		{Activity: "Delete", Object: "*", Do: c.onDelete},
+		{Activity: "Move", Object: "*", Do: c.onMove, Need: c.needMove},
 	}
 	for _, kind := range []string{"Follow", ""} {
 		list = append(list,
@@ -45,6 +46,9 @@ func (c *City) onFollow(ctx context.Context, tx *store.Tx, a *ap.Activity) error
 	}
 	if err := c.mayFollow(ctx, tx, follower); err != nil {
 		return err
+	}
+	if followee.MovedTo != "" {
+		return c.answer(ctx, tx, "Reject", followee, follower, a.ID)
 	}
 	f, err := c.Book.Follow(ctx, tx, a.ID, follower, followee)
 	if err != nil {

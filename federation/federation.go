@@ -112,6 +112,11 @@ type Options struct {
 	// Followed is told in the same change that somebody follows one of ours, or
 	// asks to; store.ErrDenied refuses it.
 	Followed func(ctx context.Context, tx *store.Tx, followee, follower actors.Actor, accepted bool) error
+	// Apart tells whether one of two blocks the other, so that no follow is moved
+	// between them.
+	Apart func(ctx context.Context, tx *store.Tx, one, other actors.Actor) (bool, error)
+	// Pinned are the ids of what one of ours put on top of its page.
+	Pinned func(ctx context.Context, actorID int64) ([]string, error)
 	// Count is told of what is counted: a name and a label of a closed set.
 	Count func(name, label string)
 	// Limits bound what one peer may ask of us; the zero value means the usual

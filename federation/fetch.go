@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"viche/actors"
@@ -101,7 +102,21 @@ func (c *City) fetchActor(ctx context.Context, uri string) (actors.RemoteActor, 
 		c.missing.put(uri, err, c.DB.Now())
 		return actors.RemoteActor{}, err
 	}
-	return v.(actors.RemoteActor), nil
+	found := v.(actors.RemoteActor)
+	c.believe(ctx, found)
+	return found, nil
+}
+
+// rfc9421Spec is how a server says that it reads such signatures (FEP-844e).
+const rfc9421Spec = "https://datatracker.ietf.org/doc/html/rfc9421"
+
+// believe takes a server at its word about the signatures that it reads, which
+// saves the first knock.
+func (c *City) believe(ctx context.Context, r actors.RemoteActor) {
+	host := actors.HostOf(r.URI)
+	if slices.Contains(r.Implements, rfc9421Spec) && c.style(ctx, host) != rfc9421Style {
+		c.learn(ctx, host, rfc9421Style)
+	}
 }
 
 // readActor turns an actor document that its own server gave into a row.
@@ -113,7 +128,11 @@ func readActor(raw []byte) (r actors.RemoteActor, err error) {
 	r = actors.RemoteActor{
 		URI: a.ID, Type: a.Type, Handle: a.Handle, Name: a.Name, Summary: a.Summary, URL: a.URL, Icon: a.Icon,
 		Inbox: a.Inbox, SharedInbox: a.SharedInbox, Outbox: a.Outbox, Followers: a.Followers,
-		Open: !a.ByApproval, Published: store.Millis(a.Published),
+		Featured: a.Featured, Image: a.Image, MovedTo: a.MovedTo, Aliases: a.AlsoKnownAs, Implements: a.Implements,
+		Open: !a.ByApproval, Indexable: a.Indexable, Published: store.Millis(a.Published),
+	}
+	for _, f := range a.Fields {
+		r.Fields = append(r.Fields, actors.Field{Name: f.Name, Value: f.Value})
 	}
 	for _, k := range a.Keys {
 		if actors.SameOrigin(k.ID, a.ID) {

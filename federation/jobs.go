@@ -73,6 +73,7 @@ func (c *City) Periodic() []store.Periodic {
 	return []store.Periodic{
 		{Name: "federation.inbox", Every: often, Do: c.drainAll},
 		{Name: "federation.deliver", Every: often, Do: c.deliverAll},
+		{Name: "federation.moves", Every: time.Minute, Do: c.moveOn},
 		{Name: "federation.tidy", Every: time.Hour, Do: c.Tidy},
 	}
 }

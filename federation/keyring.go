@@ -83,7 +83,11 @@ func (c *City) fetchKey(ctx context.Context, keyID string) (senderKey, error) {
 		return senderKey{}, err
 	}
 	v, err, _ := c.flight.Do("key "+keyID, func() (any, error) {
-		return c.askKey(context.WithoutCancel(ctx), keyID)
+		k, err := c.askKey(context.WithoutCancel(ctx), keyID)
+		if err == nil && k.found != nil {
+			c.believe(context.WithoutCancel(ctx), *k.found)
+		}
+		return k, err
 	})
 	if err != nil {
 		c.missing.put("key "+keyID, err, now)

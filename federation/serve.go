@@ -135,12 +135,30 @@ func (c *City) Document(ctx context.Context, a actors.Actor) (*ap.Actor, error) 
 			return nil, err
 		}
 	}
+	return c.describe(ctx, a, keys)
+}
+
+// describe is Document where the keys are at hand. It asks nothing of the
+// database, so it may be called inside a Write.
+func (c *City) describe(ctx context.Context, a actors.Actor, keys []actors.PublicKey) (*ap.Actor, error) {
+	person := a.Kind == actors.Resident || a.Kind == actors.Organisation || a.Kind == actors.Club
 	doc := &ap.Actor{
 		ID: a.URI, Type: a.Type, Handle: a.Handle, Name: a.Name, Summary: a.Summary, URL: a.URL,
 		Inbox: a.Inbox, Outbox: a.Outbox, Followers: a.Followers, Following: a.URI + "/following",
-		SharedInbox: a.SharedInbox, Icon: a.Icon, Published: store.Time(a.Published),
-		Discoverable: true, Indexable: a.Kind != actors.Resident, ByApproval: !a.Open,
+		SharedInbox: a.SharedInbox, Icon: a.Icon, Image: a.Image, Published: store.Time(a.Published),
+		// Whether a person's words may be found by search is theirs to say (FEP-5feb).
+		Discoverable: true, Indexable: !person || a.Indexable, ByApproval: !a.Open,
 		OnlyModeratorsPost: a.Kind == actors.Sphere, WebFinger: a.Handle + "@" + a.Host,
+		MovedTo: a.MovedTo, AlsoKnownAs: a.AlsoKnownAs(), Implements: []string{rfc9421Spec},
+	}
+	for _, f := range a.Lines() {
+		doc.Fields = append(doc.Fields, ap.Field{Name: f.Name, Value: f.Value})
+	}
+	if person && c.Pinned != nil {
+		doc.Featured = a.URI + "/featured"
+	}
+	if a.Kind == actors.Sphere {
+		doc.Moderators = a.URI + "/moderators"
 	}
 	for _, k := range keys {
 		if k.Kind == actors.KeyRSA {

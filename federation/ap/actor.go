@@ -35,7 +35,25 @@ func ParseActor(raw []byte) (a *Actor, err error) {
 	}
 	readProfile(a, &root)
 	readKeys(a, &root)
+	a.Implements = readAbilities(&root)
 	return a, nil
+}
+
+// readAbilities reads what the actor's server says it can: an application says
+// so itself, others name what made them (FEP-844e).
+func readAbilities(n *node) (all []string) {
+	for _, holder := range []*node{n, n.get("generator")} {
+		for _, one := range oneOrMany(holder.get("implements")) {
+			href := one.str("href")
+			if href == "" {
+				href = reference(one)
+			}
+			if soundIRI(href) && len(all) < maxFields {
+				all = append(all, href)
+			}
+		}
+	}
+	return all
 }
 
 // readPlaces reads the addresses of an actor's boxes and lists.

@@ -160,7 +160,9 @@ type Actor struct {
 	Keys               []PublicKey
 	AssertionMethods   []Multikey
 	WebFinger          string // "name@host" (FEP-2c59)
-	Raw                json.RawMessage
+	// Implements are addresses of what the server can (FEP-844e).
+	Implements []string
+	Raw        json.RawMessage
 }
 
 // Field is a line of a profile.

@@ -39,6 +39,7 @@ var social = map[string]any{
 	"joinMode": "mz:joinMode", "timezone": "mz:timezone", "externalParticipationUrl": "mz:externalParticipationUrl",
 	"featured": typedID("toot:featured"), "discoverable": "toot:discoverable", "indexable": "toot:indexable",
 	"suspended": "toot:suspended", "blurhash": "toot:blurhash", "votersCount": "toot:votersCount",
+	"implements":              typedID("https://w3id.org/fep/844e#implements"),
 	"postingRestrictedToMods": "lemmy:postingRestrictedToMods",
 	"gts":                     "https://gotosocial.org/ns#", "interactionPolicy": typedID("gts:interactionPolicy"),
 	"canLike": typedID("gts:canLike"), "canReply": typedID("gts:canReply"), "canAnnounce": typedID("gts:canAnnounce"), "canQuote": typedID("gts:canQuote"),
@@ -126,6 +127,13 @@ func (a Actor) Object() map[string]any {
 			fields[i] = map[string]any{"type": "PropertyValue", "name": f.Name, "value": f.Value}
 		}
 		d["attachment"] = fields
+	}
+	if len(a.Implements) > 0 {
+		can := make([]any, len(a.Implements))
+		for i, href := range a.Implements {
+			can[i] = map[string]any{"href": href}
+		}
+		d["generator"] = map[string]any{"type": "Application", "implements": can}
 	}
 	a.keys(d)
 	return d

@@ -21,7 +21,7 @@ func (c *City) openBlogs() (err error) {
 		DB: c.DB, Book: c.Book, Federation: c.Federation, Media: c.Media, Box: c.Box, Log: c.Log,
 		Rules: ballot.Rules{K: c.Config.K, Step: c.Config.Step, SnapshotEvery: c.Config.SnapshotEvery},
 		Base:  c.Config.Base(), Write: c.Config.Blogs, Spheres: c.Config.Spheres,
-		Writer: c.writer, IsPoll: c.isPoll,
+		Writer: c.writer, IsPoll: c.isPoll, Changed: c.Federation.Changed,
 	})
 	c.Federation.Handle(c.Blogs.Inbox()...)
 	return nil
@@ -61,6 +61,21 @@ func (c *City) isPoll(ctx context.Context, uri string) (string, bool) {
 // mayRead asks whose a stored object is that not everybody may read.
 func (c *City) mayRead(ctx context.Context, uri string, reader actors.Actor) (bool, error) {
 	return c.Blogs.MayRead(ctx, uri, reader)
+}
+
+// apart asks whether one of two blocks the other.
+func (c *City) apart(ctx context.Context, tx *store.Tx, one, other actors.Actor) (bool, error) {
+	return c.Blogs.Apart(ctx, tx, one, other)
+}
+
+// pinned are the posts that a resident put on top of the page.
+func (c *City) pinned(ctx context.Context, actor int64) ([]string, error) {
+	list, err := c.Blogs.Pinned(ctx, actor)
+	uris := make([]string, len(list))
+	for i, p := range list {
+		uris[i] = p.URI
+	}
+	return uris, err
 }
 
 // followed tells a resident who follows, or asks to, and refuses whom the

@@ -270,7 +270,7 @@ func (c *City) openNetwork(ctx context.Context) (err error) {
 		Page:              http.HandlerFunc(c.actorPage),
 		Describe:          c.endpoints,
 		Usage:             c.usage,
-		Secure:            c.Config.Secure, MayRead: c.mayRead, Followed: c.followed, Limits: c.Config.limits(), Count: c.count,
+		Secure:            c.Config.Secure, MayRead: c.mayRead, Followed: c.followed, Apart: c.apart, Pinned: c.pinned, Limits: c.Config.limits(), Count: c.count,
 	})
 	return nil
 }
@@ -360,7 +360,7 @@ func (c *City) openModules(ctx context.Context) error {
 	c.People = people.New(people.Options{
 		DB: c.DB, Book: c.Book, Territories: c.Territories, Keys: c.Keys, Post: post, Words: c.Words, Log: c.Log,
 		Base: c.Config.Base(), Name: c.Config.Name, Home: c.Config.Territory,
-		Registration: c.Config.Registration, SecondModerator: c.Config.SecondModerator,
+		Registration: c.Config.Registration, SecondModerator: c.Config.SecondModerator, Changed: c.Federation.Changed,
 		Posts: func(r *http.Request, actor actors.Actor) (template.HTML, error) {
 			return c.Blogs.ProfileSection(r, actor)
 		},

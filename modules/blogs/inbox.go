@@ -33,6 +33,7 @@ func (b *Blogs) Inbox() []federation.On {
 		{Activity: "Reject", Object: "*", Do: b.onQuoteAnswer},
 		{Activity: "Join", Object: "*", Do: b.onJoin},
 		{Activity: "Leave", Object: "*", Do: b.onJoin},
+		{Activity: "Block", Object: "*", Do: b.onBlock},
 		{Activity: "Undo", Object: "*", Do: b.onUndo},
 	}
 	return list
@@ -319,27 +320,22 @@ func (b *Blogs) onLike(ctx context.Context, tx *store.Tx, a *ap.Activity) error 
 	return b.Notify(ctx, tx, Notice{To: p.Author, Kind: Liked, By: by.ID, Post: p.ID})
 }
 
-// onUndo takes back a like, a reaction or a boost: by the activity's id, or by
-// what it was about. A Block is no business of this module.
+// onUndo takes back a like, a reaction, a boost or a block: by the activity's id,
+// or by what it was about.
 func (b *Blogs) onUndo(ctx context.Context, tx *store.Tx, a *ap.Activity) error {
 	o := a.Object
-	if o == nil || o.Type == "Follow" || o.Type == "Block" {
+	if o == nil || o.Type == "Follow" {
 		return federation.ErrIgnored
 	}
 	by, err := b.Book.ByURI(ctx, tx, a.Actor)
 	if err != nil {
 		return err
 	}
-	likes, err := tx.Exec(ctx, "delete from reactions where uri = ? and actor = ?", o.ID, by.ID)
-	if err != nil {
+	if done, err := b.undoByID(ctx, tx, o, by); err != nil || done {
 		return err
 	}
-	boosts, err := tx.Exec(ctx, "delete from feed where uri = ? and actor = ? and boost = 1", o.ID, by.ID)
-	if err != nil {
+	if done, err := b.undoBlock(ctx, tx, o, by); err != nil || done {
 		return err
-	}
-	if likes+boosts > 0 {
-		return nil
 	}
 	if o.Object == nil {
 		return federation.ErrIgnored
@@ -357,9 +353,12 @@ func (b *Blogs) onUndo(ctx context.Context, tx *store.Tx, a *ap.Activity) error 
 	case "Announce":
 		_, err = tx.Exec(ctx, "delete from feed where post = ? and actor = ? and boost = 1", p.ID, by.ID)
 	default:
-		err = federation.ErrIgnored
+		return federation.ErrIgnored
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return unnotice(ctx, tx, by.ID, p.ID)
 }
 
 // needAnnounced fetches what is passed on, from its own server and never from

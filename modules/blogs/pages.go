@@ -71,6 +71,8 @@ func (b *Blogs) routes(r chi.Router) {
 		r.Post("/me/follows", b.setApproval)
 		r.Get("/me/blocks", b.showBlocks)
 		r.Post("/me/blocks", b.changeHosts)
+		r.Get("/me/move", b.showMove)
+		r.Post("/me/move", b.changeMove)
 		r.Post("/people/{id}/{act}", b.toPerson)
 		r.Get("/report", b.showReport)
 		r.Post("/report", b.sendReport)

@@ -79,6 +79,16 @@ func (b *Book) Ed25519(ctx context.Context, actorID int64) (keyID string, key ed
 	return p.uri + "#main-ed25519", p.ed25519, nil
 }
 
+// OpenedEd25519 is Ed25519 where the key is in memory, so it may be called
+// anywhere.
+func (b *Book) OpenedEd25519(actorID int64) (keyID string, key ed25519.PrivateKey, ok bool) {
+	p := b.opened.get(actorID)
+	if p == nil {
+		return "", nil, false
+	}
+	return p.uri + "#main-ed25519", p.ed25519, true
+}
+
 // PublicKeys are the keys of an actor as far as they are known or made.
 func (b *Book) PublicKeys(ctx context.Context, idb bun.IDB, actorID int64) ([]PublicKey, error) {
 	rows, err := idb.QueryContext(ctx, "select uri, kind, public from actor_keys where actor = ? order by kind desc, uri", actorID)

@@ -2,6 +2,7 @@ package blogs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -132,6 +133,10 @@ func (b *Blogs) prepare(ctx context.Context, w Writer, d Draft) (ready prepared,
 			return ready, err
 		}
 		ready.name(a)
+	}
+	// The author's keys are made here, if there are none: not inside a change.
+	if _, _, err := b.Book.Ed25519(ctx, w.Actor.ID); err != nil {
+		return ready, err
 	}
 	ready.tags = markup.Tags(ready.Text)
 	ready.html = markup.HTML(ready.Text, markup.Options{
@@ -368,10 +373,7 @@ func (b *Blogs) sendTo(ctx context.Context, tx *store.Tx, p *Post, author actors
 		e.ID, e.Published = b.Federation.ActivityURI(), tx.Now
 	}
 	e.To, e.Cc = addressed(author, p.Visibility, mentioned)
-	raw, err := e.Create(object)
-	if activity == "Update" {
-		raw, err = e.Update(object)
-	}
+	raw, err := b.prove(ctx, e.Object(activity, json.RawMessage(object)), author, tx.Now)
 	if err != nil {
 		return err
 	}
@@ -392,6 +394,20 @@ func (b *Blogs) sendTo(ctx context.Context, tx *store.Tx, p *Post, author actors
 		return err
 	}
 	return b.Federation.AnnounceFrom(ctx, tx, group, p.URI, raw)
+}
+
+// provable is the context of what carries an object proof.
+var provable = []any{ap.ActivityStreams, ap.DataIntegrity}
+
+// prove signs an activity as an object (FEP-8b32), so that others may pass it
+// on, where its author's key is at hand; it was made when the post was prepared.
+func (b *Blogs) prove(ctx context.Context, activity map[string]any, author actors.Actor, now time.Time) ([]byte, error) {
+	keyID, key, ok := b.Book.OpenedEd25519(author.ID)
+	if !ok {
+		return ap.Encode(activity)
+	}
+	activity["@context"] = provable
+	return ap.Sign(activity, key, keyID, now)
 }
 
 // audience is whom an activity about a post is sent to.

@@ -354,7 +354,7 @@ const commands = {
   },
 
   // The same post with another text, or a poll with other counts.
-  async edit({ id, text, counts }) {
+  async edit({ post: id, text, counts }) {
     const kept = objects.get(id);
     const updated = counts ? null : Temporal.Now.instant();
     const values = text ? { contents: [`<p>${text}</p>`], updated } : {};
@@ -368,7 +368,7 @@ const commands = {
     }), kept.to, kept.visibility !== "direct");
   },
 
-  async remove({ id, to = [] }) {
+  async remove({ post: id, to = [] }) {
     const kept = objects.get(id);
     objects.delete(id);
     return await send(kept.by, new Delete({

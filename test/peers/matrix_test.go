@@ -464,7 +464,7 @@ func (m *meeting) changeTheirMinds() {
 		if err != nil {
 			return err
 		}
-		if err := m.ask("edit", map[string]any{"id": s.ID, "text": "Стало так"}, nil); err != nil {
+		if err := m.ask("edit", map[string]any{"post": s.ID, "text": "Стало так"}, nil); err != nil {
 			return err
 		}
 		return errors.Join(
@@ -472,7 +472,7 @@ func (m *meeting) changeTheirMinds() {
 			m.shows(1, "select count(*) from post_revisions where post = ? and content = '<p>Було так</p>'", p.ID))
 	})
 	m.row("Delete (Tombstone), and a late Create stays deleted", in, func() error {
-		if err := m.ask("remove", map[string]any{"id": s.ID}, nil); err != nil {
+		if err := m.ask("remove", map[string]any{"post": s.ID}, nil); err != nil {
 			return err
 		}
 		if err := m.shows(1, "select count(*) from posts where uri = ? and deleted > 0 and content = ''", s.ID); err != nil {
@@ -488,7 +488,7 @@ func (m *meeting) changeTheirMinds() {
 		if err != nil {
 			return err
 		}
-		if err := m.ask("remove", map[string]any{"id": s.ID, "to": []string{m.mariia.Actor}}, nil); err != nil {
+		if err := m.ask("remove", map[string]any{"post": s.ID, "to": []string{m.mariia.Actor}}, nil); err != nil {
 			return err
 		}
 		if err := m.ask("again", map[string]any{"activity": s.Activity}, nil); err != nil {

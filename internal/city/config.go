@@ -66,7 +66,8 @@ type Config struct {
 	Client  *federation.Client // the way out
 	Clock   func() time.Time
 	Logger  *slog.Logger
-	Version string // of the program, for NodeInfo
+	Version string            // of the program, for NodeInfo
+	Limits  federation.Limits // what one peer may ask
 }
 
 // The roles of an instance.
@@ -301,8 +302,8 @@ func allSpheres() []string {
 // limits are what one peer may ask. An instance that meets peers on a private
 // network is one that is tried out: there a few machines play many servers.
 func (c Config) limits() federation.Limits {
-	if len(c.AllowPrivate) == 0 {
-		return federation.Limits{}
+	if len(c.AllowPrivate) == 0 || c.Limits != (federation.Limits{}) {
+		return c.Limits
 	}
 	return federation.Limits{PerAddress: 240_000, PerHost: 240_000, NewHost: 100_000, BadKeys: 60_000}
 }

@@ -153,9 +153,12 @@ func (c *City) nodeinfo(w http.ResponseWriter, r *http.Request) {
 			"users":      map[string]int{"total": u.Residents, "activeMonth": u.ActiveMonth, "activeHalfyear": u.ActiveHalfyear},
 			"localPosts": u.Posts, "localComments": u.Comments,
 		},
-		"metadata": map[string]any{"nodeName": c.Name, "nodeDescription": c.Description},
+		"metadata": map[string]any{"nodeName": c.Name, "nodeDescription": c.Description, "feps": feps},
 	})
 }
+
+// feps are the proposals that we speak; FEDERATION.md says how.
+var feps = []string{"044f", "1b12", "2677", "2c59", "3b86", "521a", "5feb", "67ff", "7888", "844e", "8a8e", "8b32", "8fcf", "9967", "b2b8", "c0e0", "d556", "f1d5", "f228"}
 
 func (c *City) version() string {
 	if c.Version == "" {

@@ -25,6 +25,7 @@ func (c *City) Routes(r chi.Router) {
 	r.Post("/inbox", c.receive)
 	r.Get("/@{handle}", c.byHandle)
 	r.Get("/activities/{id}", c.activity)
+	c.lists(r)
 	for pattern, uri := range map[string]func(*http.Request) string{
 		"/actor":            func(*http.Request) string { return c.Base + "/actor" },
 		"/news":             func(*http.Request) string { return c.Base + "/news" },

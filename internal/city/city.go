@@ -70,6 +70,7 @@ type City struct {
 	handler  http.Handler
 	stop     context.CancelFunc
 	counts   *prometheus.CounterVec
+	used     used
 	clockOff atomic.Int64 // nanoseconds between our clock and the coordinator's
 }
 
@@ -458,11 +459,6 @@ func (c *City) actorPage(w http.ResponseWriter, r *http.Request) {
 	c.People.Profile(c.Site)(w, r)
 }
 
-// usage counts for NodeInfo; residents only, since posts are not the point.
-func (c *City) usage(ctx context.Context) (federation.Usage, error) {
-	n, err := c.Book.Count(ctx, c.DB.Read(), actors.Resident)
-	return federation.Usage{Residents: n}, err
-}
 
 func hostname(host string) string {
 	name, _, _ := strings.Cut(host, ":")

@@ -127,12 +127,14 @@ func (s pages) log(ctx context.Context, r *http.Request, account int64) ([]logLi
 type Shown struct {
 	Name, Summary, Lang         string
 	ShowVerified, ShowTerritory bool
+	Indexable                   bool // what they write may be found by search
 }
 
 type editView struct {
 	Form      Shown
 	Languages []web.Choice
 	Show      []web.Choice
+	Search    []web.Choice
 	Errors    web.FormErrors
 	Handle    string
 }
@@ -158,6 +160,7 @@ func (s pages) renderEdit(w http.ResponseWriter, r *http.Request, status int, fo
 			{Value: "verified", Label: words.T("people.edit.show.verified"), Checked: form.ShowVerified},
 			{Value: "territory", Label: words.T("people.edit.show.territory"), Checked: form.ShowTerritory},
 		},
+		Search: []web.Choice{{Value: "indexable", Label: words.T("people.edit.search.indexable"), Checked: form.Indexable}},
 	})
 }
 
@@ -167,6 +170,7 @@ func (s pages) edit(w http.ResponseWriter, r *http.Request) {
 		form.ShowVerified = form.ShowVerified || shown == "verified"
 		form.ShowTerritory = form.ShowTerritory || shown == "territory"
 	}
+	form.Indexable = r.PostFormValue("search") == "indexable"
 	err := s.EditProfile(r.Context(), web.ViewerOf(r).AccountID, form)
 	var wrong web.FormErrors
 	if wrong.Take(err) {
@@ -206,6 +210,9 @@ func (p *People) EditProfile(ctx context.Context, account int64, form Shown) err
 			return err
 		}
 		if err := p.Book.Rename(ctx, tx, a.ActorID, form.Name, form.Summary, actor.Icon); err != nil {
+			return err
+		}
+		if err := p.Book.SetIndexable(ctx, tx, a.ActorID, form.Indexable); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `update accounts set lang = ?, show_verified = ?, show_territory = ? where id = ?`,
@@ -294,16 +301,17 @@ func profileOf(ctx context.Context, idb bun.IDB, account int64) (Shown, error) {
 	var row struct {
 		Name, Summary, Lang         string
 		ShowVerified, ShowTerritory int
+		Indexable                   int
 	}
 	err := idb.NewRaw(`
-		select x.name, x.summary, a.lang, a.show_verified, a.show_territory
+		select x.name, x.summary, a.lang, a.show_verified, a.show_territory, x.indexable
 		from accounts a
 		join actors x on x.id = a.actor
 		where a.id = ?`, account).Scan(ctx, &row)
 	if err != nil {
 		return Shown{}, fmt.Errorf("load profile: %w", store.Kind(err))
 	}
-	return Shown{row.Name, row.Summary, row.Lang, row.ShowVerified == 1, row.ShowTerritory == 1}, nil
+	return Shown{row.Name, row.Summary, row.Lang, row.ShowVerified == 1, row.ShowTerritory == 1, row.Indexable == 1}, nil
 }
 
 // flag is a truth as both databases keep it.

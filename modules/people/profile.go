@@ -20,6 +20,7 @@ type profileView struct {
 	Joined                time.Time
 	ActorURI              string
 	Own                   bool
+	Indexable             bool
 	Posts                 template.HTML
 }
 
@@ -54,7 +55,7 @@ func (s pages) profile(r *http.Request, handle string) (profileView, error) {
 	view := profileView{
 		Handle: a.Handle, Name: actor.Label(), Address: actor.Address(), Summary: paragraphs(actor.Summary),
 		Organisation: a.Kind == Organisation, Joined: store.Time(a.Created), ActorURI: actor.URI,
-		Own: v != nil && v.AccountID == a.ID,
+		Own: v != nil && v.AccountID == a.ID, Indexable: actor.Indexable,
 	}
 	if s.Posts != nil {
 		if view.Posts, err = s.Posts(r, actor); err != nil {

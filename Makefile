@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help build demo run test check bench vendor golden clean
+.PHONY: help build demo run test fuzz check bench vendor golden clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ run: build ## one empty city on SQLite, on http://localhost:8420
 
 test: ## everything that CI runs: both databases, servers of another make, a browser
 	@scripts/test.sh
+
+fuzz: ## made-up input for all that reads what strangers send, FUZZTIME (1m) each
+	@scripts/fuzz.sh
 
 check: ## format, vet, lint, imports, vendored files, container files
 	@scripts/check.sh

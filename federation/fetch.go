@@ -209,17 +209,26 @@ func (c *City) finger(ctx context.Context, name, host string) (uri, subject stri
 	if err != nil {
 		return "", "", err
 	}
+	if uri, subject = readJRD(answer.Body); answer.Status != 200 || uri == "" {
+		return "", "", fmt.Errorf("@%s@%s: %w", name, host, store.ErrNotFound)
+	}
+	return uri, subject, nil
+}
+
+// readJRD finds the id, and what the account is called, in a WebFinger answer;
+// nothing where it has no usable id.
+func readJRD(raw []byte) (uri, subject string) {
 	var jrd struct {
 		Subject string
 		Links   []struct{ Rel, Type, Href string }
 	}
-	if answer.Status != 200 || json.Unmarshal(answer.Body, &jrd) != nil {
-		return "", "", fmt.Errorf("@%s@%s: %w", name, host, store.ErrNotFound)
+	if json.Unmarshal(raw, &jrd) != nil {
+		return "", ""
 	}
 	for _, l := range jrd.Links {
 		if l.Rel == "self" && IsActivityType(l.Type) && isAddress(l.Href) {
-			return l.Href, jrd.Subject, nil
+			return l.Href, jrd.Subject
 		}
 	}
-	return "", "", fmt.Errorf("@%s@%s: %w", name, host, store.ErrNotFound)
+	return "", ""
 }

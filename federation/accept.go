@@ -87,9 +87,13 @@ func (c *City) accept(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refusal{http.StatusBadRequest, err}
 	}
-	return c.flow.through(c, &incoming{
+	err = c.flow.through(c, &incoming{
 		envelope: e, body: body, seen: seenKey(e, body), activity: a, found: found, ready: c.ready(ctx, a),
 	})
+	if err == nil {
+		c.synced(r, e.actor)
+	}
+	return err
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {

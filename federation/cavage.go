@@ -22,6 +22,9 @@ func signCavage(r *http.Request, body []byte, keyID string, key *rsa.PrivateKey,
 	if body != nil {
 		covered = append(covered, "digest", "content-type")
 	}
+	if r.Header.Get(syncHeader) != "" {
+		covered = append(covered, strings.ToLower(syncHeader))
+	}
 	signer, _, err := httpsig.NewSigner([]httpsig.Algorithm{httpsig.RSA_SHA256}, httpsig.DigestSha256, covered, httpsig.Signature, 0)
 	if err != nil {
 		return err

@@ -50,6 +50,8 @@ type letter struct {
 	raw     []byte
 	from    int64
 	private bool
+	// The followers collection that it is for, if it is for followers alone.
+	followers string
 }
 
 // letter is read once for all that get it about now.
@@ -63,7 +65,9 @@ func (c *City) letter(ctx context.Context, activity int64) (*letter, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.private = public == 0
+	if l.private = public == 0; l.private {
+		l.followers = toFollowers(l.raw)
+	}
 	c.letters.put(key, l, now)
 	return l, nil
 }
@@ -176,7 +180,7 @@ func (c *City) post(ctx context.Context, d *delivery, seat *seat) {
 		ctx, cancel := context.WithTimeout(ctx, deliveryTime)
 		defer cancel()
 		impatient := time.AfterFunc(patience, seat.leave)
-		answer, err = c.postAs(ctx, l.from, d.inbox, l.raw)
+		answer, err = c.postLetter(ctx, l, d.inbox)
 		impatient.Stop()
 	}
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDenied) {
@@ -199,13 +203,20 @@ func (c *City) post(ctx context.Context, d *delivery, seat *seat) {
 	}
 }
 
-// postAs signs and sends as one of our actors.
-func (c *City) postAs(ctx context.Context, from int64, inbox string, raw []byte) (*Response, error) {
-	sign, err := c.signer(ctx, from)
+// postLetter signs and sends as whoever of ours wrote it.
+func (c *City) postLetter(ctx context.Context, l *letter, inbox string) (*Response, error) {
+	sign, err := c.signer(ctx, l.from)
 	if err != nil {
 		return nil, err
 	}
-	return c.Client.Post(ctx, inbox, ap.ContentType, raw, sign)
+	if line := c.syncTo(ctx, l, inbox); line != "" {
+		plain := sign.Sign
+		sign.Sign = func(r *http.Request, body []byte, style string) error {
+			r.Header.Set(syncHeader, line)
+			return plain(r, body, style)
+		}
+	}
+	return c.Client.Post(ctx, inbox, ap.ContentType, l.raw, sign)
 }
 
 // retryAfter reads what a host asks for, between nothing and a day.

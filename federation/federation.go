@@ -148,7 +148,10 @@ type City struct {
 	flow    inflow           // what arrives, on its way into the database
 	heardOf *recent[bool]    // hosts that spoke lately
 	letters *recent[*letter] // what is being sent, once for all its inboxes
-	signing chan struct{}    // bounds what signs at once, so that pages are answered meanwhile
+	syncs   *recent[string]  // what we said about an actor's followers at a server
+	// Actors whose followers here were compared lately.
+	synchronised *recent[bool]
+	signing      chan struct{} // bounds what signs at once, so that pages are answered meanwhile
 
 	published                 chan struct{} // says that there is something to send
 	sending                   atomic.Bool   // this process works the deliveries off
@@ -173,10 +176,12 @@ func New(o Options) *City {
 		fetches: make(chan struct{}, 32),
 		making:  rate.NewLimiter(2, 20),
 
-		heardOf:   newRecent[bool](8192, time.Minute),
-		letters:   newRecent[*letter](256, time.Minute),
-		signing:   make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
-		published: make(chan struct{}, 1),
+		heardOf:      newRecent[bool](8192, time.Minute),
+		letters:      newRecent[*letter](256, time.Minute),
+		syncs:        newRecent[string](4096, time.Minute),
+		synchronised: newRecent[bool](8192, syncEvery),
+		signing:      make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+		published:    make(chan struct{}, 1),
 	}
 	for _, on := range c.builtin() {
 		c.mux.Add(on)

@@ -66,6 +66,7 @@ func wake(ctx context.Context, tx *store.Tx, job river.JobArgs, woken *atomic.Bo
 func (c *City) Workers(w *river.Workers) {
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, _ *river.Job[inboxJob]) error { return c.drainAll(ctx) }))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, _ *river.Job[deliveryJob]) error { return c.deliverAll(ctx) }))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, j *river.Job[syncWish]) error { return c.synchronise(ctx, j.Args) }))
 }
 
 // Periodic is the safety net under the wake-ups, and the housekeeping.

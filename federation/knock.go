@@ -94,6 +94,9 @@ func signMessage(r *http.Request, body []byte, keyID string, key *rsa.PrivateKey
 		r.Header.Set("Content-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum[:])+":")
 		s.components = append(s.components, "content-digest", "content-type")
 	}
+	if r.Header.Get(syncHeader) != "" {
+		s.components = append(s.components, strings.ToLower(syncHeader))
+	}
 	s.input = fmt.Sprintf(`("%s");created=%d;keyid=%q;alg="rsa-v1_5-sha256"`, strings.Join(s.components, `" "`), now.Unix(), keyID)
 	base, err := s.base(r, r.URL.Scheme)
 	if err != nil {

@@ -47,6 +47,7 @@ func (c *City) Routes(r chi.Router) {
 		r.Get(pattern+"/outbox", with(c.outbox))
 		r.Get(pattern+"/followers", with(c.followers))
 		r.Get(pattern+"/following", with(c.following))
+		r.Get(pattern+syncPath, with(c.followersThere))
 	}
 }
 

@@ -459,7 +459,6 @@ func (c *City) actorPage(w http.ResponseWriter, r *http.Request) {
 	c.People.Profile(c.Site)(w, r)
 }
 
-
 func hostname(host string) string {
 	name, _, _ := strings.Cut(host, ":")
 	return name

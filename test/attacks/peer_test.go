@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -31,7 +32,8 @@ var hosts = []string{"evil.test", "victim.test", "good.test"}
 // several hosts, with whatever a test lays under an address, and writes down
 // all that it is asked.
 type peer struct {
-	t *testing.T
+	t      *testing.T
+	server *httptest.Server
 
 	mu    sync.Mutex
 	pages map[string]http.HandlerFunc // by address, such as https://evil.test/x
@@ -48,6 +50,20 @@ type letter struct {
 
 func startPeer(t *testing.T, n *citytest.Network) *peer {
 	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := servePeer(t, n, l)
+	for _, host := range hosts {
+		n.Meet(host, l.Addr().String())
+	}
+	return p
+}
+
+// servePeer is the peer without names: the test says how it is reached.
+func servePeer(t *testing.T, n *citytest.Network, l net.Listener) *peer {
+	t.Helper()
 	p := &peer{t: t, pages: map[string]http.HandlerFunc{}}
 	_, cert, key := n.Certificates()
 	pair, err := tls.LoadX509KeyPair(cert, key)
@@ -55,16 +71,16 @@ func startPeer(t *testing.T, n *citytest.Network) *peer {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(p)
+	_ = server.Listener.Close() // the test brings its own
+	server.Listener = l
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
 	server.Config.ErrorLog = quiet
 	server.StartTLS()
+	p.server = server
 	t.Cleanup(func() {
 		server.CloseClientConnections() // slow answers need not end
 		server.Close()
 	})
-	for _, host := range hosts {
-		n.Meet(host, server.Listener.Addr().String())
-	}
 	return p
 }
 

@@ -10,8 +10,16 @@ import (
 	"testing"
 	"time"
 
+	"viche/federation"
 	"viche/federation/ap"
+	"viche/internal/city"
+	"viche/internal/citytest"
 )
+
+// limited is a city that is quick to tell a peer that it asks too much.
+func limited(l federation.Limits) citytest.Options {
+	return citytest.Options{Config: func(_ string, c *city.Config) { c.Limits = l }}
+}
 
 // vote is a vote as Mastodon sends it.
 func (w *world) vote(by *actor, poll, option string, pairs ...any) map[string]any {
@@ -27,7 +35,7 @@ func (w *world) guests() int { return w.number("select count(*) from guest_ballo
 // 70: a stranger with a whole network of IPv6 addresses is one stranger.
 func TestAttack70ManyAddressesOfOneNetwork(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, w *world) {
+	eachWith(t, limited(federation.Limits{PerAddress: 200}), func(t *testing.T, w *world) {
 		w.known()
 		// From the inside of the server, so that a request can come from anywhere.
 		from := func(address string) int {
@@ -41,14 +49,14 @@ func TestAttack70ManyAddressesOfOneNetwork(t *testing.T) {
 			return w.handle(r)
 		}
 		limit := 0
-		for i := range 5000 {
+		for i := range 1000 {
 			if from(fmt.Sprintf("2a00:1:2:3::%x", i+1)) == http.StatusTooManyRequests {
 				limit = i
 				break
 			}
 		}
 		if limit == 0 {
-			t.Fatal("5000 requests, each from another address of one /64, are answered")
+			t.Fatal("1000 requests, each from another address of one /64, are answered")
 		}
 		t.Logf("the limit of one /64 came after %d requests", limit)
 		if got := from("2a00:1:2:3:ffff:ffff:ffff:ffff"); got != http.StatusTooManyRequests {
@@ -304,7 +312,7 @@ func TestAttack80TotalsOfAnOpenPoll(t *testing.T) {
 // 74: hundreds of fresh accounts of one new host vote.
 func TestAttack74CrowdOfFreshAccounts(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, w *world) {
+	eachWith(t, limited(federation.Limits{PerHost: 100}), func(t *testing.T, w *world) {
 		residents := w.n.Crowd("lviv", 4)
 		poll := w.n.OpenPoll("lviv", "city")
 		for i, r := range residents {
@@ -314,7 +322,7 @@ func TestAttack74CrowdOfFreshAccounts(t *testing.T) {
 		}
 		one := w.peer.person("https://good.test/users/one")
 		w.works("one honest vote", w.from(one, w.vote(one, poll.URI, "Ні")), "guest_ballots")
-		const crowd = 600
+		const crowd = 200
 		limited := 0
 		for i := range crowd {
 			id := fmt.Sprintf("https://evil.test/users/sock%d", i)
@@ -332,7 +340,9 @@ func TestAttack74CrowdOfFreshAccounts(t *testing.T) {
 		if limited == 0 {
 			t.Errorf("%d accounts of one host speak within a moment, and none is slowed down", crowd)
 		}
-		t.Logf("%d of %d were slowed down, %d counted apart", limited, crowd, w.guests())
+		if n := w.guests(); n != crowd-limited+1 {
+			t.Errorf("%d are counted apart, %d of %d were slowed down", n, limited, crowd)
+		}
 		w.n.Advance(8 * 24 * time.Hour)
 		w.n.Settle()
 		closed, err := w.town.Polls.Load(t.Context(), w.town.DB.Read(), poll.PollID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"viche/internal/markup"
 	"viche/internal/store"
 )
 
@@ -43,6 +44,8 @@ func (b *Book) Upsert(ctx context.Context, tx *store.Tx, r RemoteActor) (Actor, 
 	if host == "" || host == b.host {
 		return Actor{}, fmt.Errorf("remote actor %q: %w", r.URI, store.ErrDenied)
 	}
+	// Strangers' names stand among ours, on every page.
+	r.Name = markup.Name(r.Name)
 	aliases, err := list(r.Aliases)
 	if err != nil {
 		return Actor{}, fmt.Errorf("remote actor %s: %w", r.URI, err)

@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"internal/territory":       {"internal/store"},
 	"web":                      {"internal/locale", "internal/store"},
 	"federation":               {"actors", "federation/ap", "internal/store"},
-	"actors":                   {"federation/ap", "internal/store"},
+	"actors":                   {"federation/ap", "internal/markup", "internal/store"},
 	"actors/identity":          {"internal/store"},
 	"internal/store/storetest": {"internal/store", "migrations"},
 	"internal/media":           {"internal/store"},

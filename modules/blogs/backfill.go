@@ -124,9 +124,25 @@ func (b *Blogs) climb(ctx context.Context, p *Post) error {
 		if err != nil || above.ID == p.ID {
 			return nil
 		}
+		if err := b.climbed(ctx, above); err != nil {
+			return err
+		}
 		p = above
 	}
 	return nil
+}
+
+// climbed takes an ancestor off the list of conversations to ask for: it is one
+// that is being asked for. Else each would begin a climb of its own, and a chain
+// without an end would be followed without one.
+func (b *Blogs) climbed(ctx context.Context, p *Post) error {
+	if p.QuoteURI != "" || p.Local {
+		return nil
+	}
+	return b.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "delete from post_wants where post = ?", p.ID)
+		return err
+	})
 }
 
 // gather fetches the posts that a collection lists, page by page on one host,

@@ -402,7 +402,7 @@ func TestAttack64PrivatePostIsGuessed(t *testing.T) {
 		ira := w.resident("ira")
 		w.works("a reader", w.from(w.good, w.activity("Follow", w.good, ira.uri())), "follows")
 		private, direct, public := ira.says(blogs.Draft{Text: "Для читачів", Visibility: blogs.Followers}), ira.says(blogs.Draft{Text: "Лише @olena@good.test", Visibility: blogs.Direct}), ira.says(blogs.Draft{Text: "Для всіх"})
-		nothing := w.base + "/blogs/1"
+		nothing := w.base + "/blogs/383986630886141928"
 		shape := func(address, accept string, by *actor) string {
 			q := &request{to: address, method: http.MethodGet, by: by, date: w.n.Now(), scheme: unsigned}
 			if by != nil {

@@ -122,7 +122,9 @@ func asks(n int) allowance { return allowance{asks: n, tables: []string{"peers"}
 
 // seen allows what is left of an activity that was let in and then refused: the
 // hash of its id, so that it is not looked at again, and the job that did it.
-func seen() allowance { return allowance{tables: []string{"inbox", "river_job", "river_queue", "river_notification", "sqlite_sequence"}} }
+func seen() allowance {
+	return allowance{tables: []string{"inbox", "river_job", "river_queue", "river_notification", "sqlite_sequence"}}
+}
 
 // refused sends a request that must be answered so, and change nothing.
 func (w *world) refused(what string, status int, q *request, but ...allowance) {

@@ -104,8 +104,10 @@ type Options struct {
 	Usage func(ctx context.Context) (Usage, error)
 
 	// Secure has other servers sign whatever they ask for, but for what they need
-	// to know in order to sign.
+	// to know in order to sign, and what Open names: documents that anybody must be
+	// able to check.
 	Secure bool
+	Open   func(path string) bool
 	// MayRead tells whether an actor of another server may have an object of ours
 	// that is not for everybody.
 	MayRead func(ctx context.Context, uri string, reader actors.Actor) (bool, error)

@@ -185,20 +185,13 @@ func (c *City) describe(ctx context.Context, a actors.Actor, keys []actors.Publi
 // Negotiate serves the stored objects of ours under their own addresses to
 // whoever asks for ActivityPub, and leaves all other requests to next, which
 // has the page for people at the same address. What is not for everybody is
-// served to those alone who sign and may have it; to others it is not there.
+// served to those alone who sign and may have it; to others it is not there. In
+// secure mode it guards whatever next serves of that type too.
 func (c *City) Negotiate(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return c.secured(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead || !WantsActivity(r) {
 			next.ServeHTTP(w, r)
 			return
-		}
-		if c.Secure && !unsigned(r.URL.Path) {
-			if _, err := c.asker(r); err != nil {
-				c.refused("unsigned")
-				w.Header().Add("Vary", "Accept, Signature")
-				http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
-				return
-			}
 		}
 		raw, status, err := c.object(r)
 		switch {
@@ -215,7 +208,7 @@ func (c *City) Negotiate(next http.Handler) http.Handler {
 			}
 			writeActivity(w, status, raw)
 		}
-	})
+	}))
 }
 
 // statusPrivate stands for 200 of what is not for everybody.

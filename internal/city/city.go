@@ -271,7 +271,7 @@ func (c *City) openNetwork(ctx context.Context) (err error) {
 		Page:              http.HandlerFunc(c.actorPage),
 		Describe:          c.endpoints,
 		Usage:             c.usage,
-		Secure:            c.Config.Secure, MayRead: c.mayRead, Followed: c.followed, Apart: c.apart, Pinned: c.pinned, Limits: c.Config.limits(), Count: c.count,
+		Secure:            c.Config.Secure, Open: checkable, MayRead: c.mayRead, Followed: c.followed, Apart: c.apart, Pinned: c.pinned, Limits: c.Config.limits(), Count: c.count,
 	})
 	return nil
 }

@@ -73,6 +73,17 @@ func (c *City) unionObjects(r chi.Router) {
 	}
 }
 
+// checkable are the addresses of what anybody must be able to recompute a result
+// from, in secure mode too: polls, lists of members, statements, results.
+func checkable(path string) bool {
+	for _, prefix := range []string{"/polls/", "/trust/", "/tallies/", "/accepts/"} {
+		if strings.HasPrefix(path, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // Self is what an instance says of itself to the coordinator that invites it.
 type Self struct {
 	Actor     string `json:"actor"`

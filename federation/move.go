@@ -241,7 +241,8 @@ func (c *City) Changed(ctx context.Context, tx *store.Tx, id int64) error {
 	if err != nil {
 		return err
 	}
-	e := ap.Envelope{ID: c.ActivityURI(), Actor: who.URI, To: []string{ap.Public}, Cc: []string{who.Followers}}
+	// Not to everybody: that a profile changed is no news for the outbox.
+	e := ap.Envelope{ID: c.ActivityURI(), Actor: who.URI, To: []string{who.Followers}}
 	raw, err := e.Update(object)
 	if err != nil {
 		return err

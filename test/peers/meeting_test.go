@@ -119,7 +119,7 @@ func (m *meeting) ask(command string, arguments map[string]any, result any) erro
 // shows waits until the database of the city answers a query with want.
 func (m *meeting) shows(want int, query string, args ...any) error {
 	got := -1
-	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(8 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		m.settle()
 		if err := m.town.DB.Read().NewRaw(query, args...).Scan(m.t.Context(), &got); err != nil {
 			return fmt.Errorf("%s: %w", query, err)
@@ -172,7 +172,7 @@ func (m *meeting) say(d blogs.Draft) (*blogs.Post, error) {
 
 // came is a post of the peer's as the city has it.
 func (m *meeting) came(uri string) (p *blogs.Post, err error) {
-	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(8 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		m.settle()
 		p, err = m.town.Blogs.ByURI(m.t.Context(), m.town.DB.Read(), uri)
 		if err == nil || !errors.Is(err, store.ErrNotFound) {
@@ -200,7 +200,7 @@ type toldPost struct {
 
 // arrived waits until Fedify has taken in an activity of a type about an object.
 func (m *meeting) arrived(kind, actor, object string) (a told, err error) {
-	arguments := map[string]any{"type": kind, "actor": actor, "seconds": 6}
+	arguments := map[string]any{"type": kind, "actor": actor, "seconds": 12}
 	if object != "" {
 		arguments["object"] = object
 	}

@@ -21,7 +21,7 @@ func (c *City) secured(next http.Handler) http.Handler {
 		signed := r.Header.Get("Signature") != ""
 		if signed && c.shutOut(r) {
 			c.refused("blocked")
-			turnAway(w, http.StatusForbidden)
+			turnAway(w, http.StatusNotFound) // as if there was nothing
 			return
 		}
 		if !c.Secure || c.Open != nil && c.Open(r.URL.Path) {

@@ -121,7 +121,7 @@ func TestShutOutServersReadNothing(t *testing.T) {
 		for _, path := range []string{"/users/olena", "/users/olena/outbox", "/users/nobody", "/polls/none", "/spheres/ecology/followers?before=0"} {
 			for _, as := range []string{key, "https://FAR.test./users/ada#main-key", "https://sub.far.test/users/eve#main-key"} {
 				w := lviv.get(t, path, ap.ContentType, as)
-				if w.Code != http.StatusForbidden || w.Header().Get("Cache-Control") != "no-store" || w.Body.String() != "Forbidden\n" {
+				if w.Code != http.StatusNotFound || w.Header().Get("Cache-Control") != "no-store" || w.Body.String() != "Not Found\n" {
 					t.Errorf("%s asks for %s: %d %v %s", as, path, w.Code, w.Header(), w.Body)
 				}
 			}

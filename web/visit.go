@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -56,9 +57,9 @@ func newCode() string {
 	return base32.StdEncoding.EncodeToString(b[:])
 }
 
-// ballotRoute matches the addresses at which somebody votes, on the site and in
-// both APIs. Nothing about a request there is written down.
-var ballotRoute = regexp.MustCompile(`^/polls/[^/]+/ballot(/|$)|^/api/.+/polls/[^/]+/(ballot|votes)(/|$)`)
+// ballotRoute matches the addresses at which somebody votes, in a poll or in the
+// question of a post, on the site and in both APIs. Nothing about a request there is written down.
+var ballotRoute = regexp.MustCompile(`^/polls/[^/]+/ballot(/|$)|^/blogs/[^/]+/vote(/|$)|^/api/.+/polls/[^/]+/(ballot|votes)(/|$)`)
 
 // Ballot says whether a path is one at which somebody votes: whoever measures
 // or logs requests leaves these out.
@@ -139,6 +140,22 @@ const (
 	uploadLimit = 12 << 20
 )
 
+// wholeBody is where the body lies that limited has capped.
+type wholeBody struct{}
+
+// slowUpload is how long somebody may take to send what Allow lets them.
+const slowUpload = 10 * time.Minute
+
+// Allow lets a request send up to limit bytes, where that is more than others
+// may, and take longer. It must be called before anything of the body is read.
+func Allow(w http.ResponseWriter, r *http.Request, limit int64) {
+	if body, ok := r.Context().Value(wholeBody{}).(io.ReadCloser); ok {
+		r.Body = http.MaxBytesReader(w, body, limit)
+		// A writer without deadlines, as in tests, has no use for later ones.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(slowUpload))
+	}
+}
+
 // limited caps what a request may send; pictures come as multipart forms.
 func limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -146,7 +163,9 @@ func limited(next http.Handler) http.Handler {
 		if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
 			limit = uploadLimit
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		body := r.Body
+		r = r.WithContext(context.WithValue(r.Context(), wholeBody{}, body))
+		r.Body = http.MaxBytesReader(w, body, limit)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -2,6 +2,7 @@ package city
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 
 	"viche/actors"
@@ -21,7 +22,7 @@ func (c *City) openBlogs() (err error) {
 		DB: c.DB, Book: c.Book, Federation: c.Federation, Media: c.Media, Box: c.Box, Log: c.Log,
 		Rules: ballot.Rules{K: c.Config.K, Step: c.Config.Step, SnapshotEvery: c.Config.SnapshotEvery},
 		Base:  c.Config.Base(), Write: c.Config.Blogs, Spheres: c.Config.Spheres,
-		Writer: c.writer, IsPoll: c.isPoll, Changed: c.Federation.Changed,
+		Writer: c.writer, Voices: c.voices, IsPoll: c.isPoll, Changed: c.Federation.Changed,
 	})
 	c.Federation.Handle(c.Blogs.Inbox()...)
 	return nil
@@ -47,6 +48,20 @@ func (c *City) writer(ctx context.Context, account int64) (blogs.Writer, error) 
 		err = store.ErrNotFound
 	}
 	return w, err
+}
+
+// voices are the channels that an account speaks for: whoever has a role for the
+// whole city speaks for that and every sphere, others for their sphere.
+func (c *City) voices(ctx context.Context, account int64) (list []actors.Actor, err error) {
+	err = c.DB.Read().NewRaw(`
+		select * from actors a
+		where a.local = 1 and a.deleted = 0 and a.kind in ('news', 'sphere') and exists (
+			select 1 from roles r where r.account = ? and (r.scope = '' or a.kind = 'sphere' and r.scope = a.handle))
+		order by case when a.kind = 'news' then 0 else 1 end, a.id`, account).Scan(ctx, &list)
+	if err != nil {
+		return nil, fmt.Errorf("channels of an account: %w", store.Kind(err))
+	}
+	return list, nil
 }
 
 // isPoll tells whether an address is that of a civic poll, and where its page is.

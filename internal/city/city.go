@@ -453,7 +453,7 @@ func (c *City) actorPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if handle == "city" {
-		web.Redirect303(w, r, "/")
+		c.Blogs.City(w, r)
 		return
 	}
 	c.People.Profile(c.Site)(w, r)

@@ -59,6 +59,9 @@ type Options struct {
 
 	// Writer finds who an account is; store.ErrNotFound for one that is gone.
 	Writer func(ctx context.Context, account int64) (Writer, error)
+	// Voices are the channels that an account may speak for: the city's news and
+	// the spheres that it moderates. Nil means none.
+	Voices func(ctx context.Context, account int64) ([]actors.Actor, error)
 	// IsPoll tells whether an address is one of the civic polls, which have a
 	// page and a way to vote of their own, and gives that page.
 	IsPoll func(ctx context.Context, uri string) (page string, ok bool)

@@ -268,7 +268,7 @@ func (b *Blogs) NumbersOf(ctx context.Context, ids []int64) (map[int64]Numbers, 
 		add   func(*Numbers, int)
 	}{
 		{"select reply_to as post, count(*) as n from posts where reply_to in (?) and deleted = 0 and visibility in ('public', 'unlisted') group by reply_to", func(n *Numbers, c int) { n.Replies = c }},
-		{"select post, count(*) as n from reactions where post in (?) group by post", func(n *Numbers, c int) { n.Likes = c }},
+		{"select post, count(*) as n from reactions where post in (?) and emoji = '' group by post", func(n *Numbers, c int) { n.Likes = c }},
 		{"select post, count(*) as n from feed where boost = 1 and post in (?) group by post", func(n *Numbers, c int) { n.Boosts = c }},
 	} {
 		var rows []struct {

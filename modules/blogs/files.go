@@ -77,6 +77,14 @@ func sourceOf(p *Post, n string) (string, error) {
 		}
 		return found, nil
 	}
+	if of, ok := strings.CutPrefix(n, "emoji-"); ok {
+		list := p.Card().Emoji
+		i, err := strconv.Atoi(of)
+		if err != nil || i < 0 || i >= len(list) {
+			return "", fmt.Errorf("emoji %s of post %d: %w", of, p.ID, store.ErrNotFound)
+		}
+		return list[i].URL, nil
+	}
 	i, err := strconv.Atoi(n)
 	pictures := p.Card().Pictures
 	if err != nil || i < 0 || i >= len(pictures) || pictures[i].URL == "" {

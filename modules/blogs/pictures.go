@@ -67,11 +67,14 @@ func (b *Blogs) attach(ctx context.Context, tx *store.Tx, actor, post int64, pic
 	return out, nil
 }
 
-// Tidy deletes pictures that no post took within a day.
+// Tidy deletes pictures that no post took within a day, and forgets old forms.
 func (b *Blogs) Tidy(ctx context.Context) error {
 	var names []string
 	err := b.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		names = nil
+		if err := forgetForms(ctx, tx); err != nil {
+			return err
+		}
 		before := store.Millis(tx.Now) - 24*60*60*1000
 		if err := tx.NewRaw("select name from media where post is null and created < ? limit 500", before).Scan(ctx, &names); err != nil {
 			return store.Kind(err)

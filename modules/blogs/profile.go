@@ -54,6 +54,7 @@ type profileView struct {
 	Original            string
 	Host                string
 	Moved               *personView
+	WriteAs             string // where to write in its name
 	Section             sectionView
 }
 

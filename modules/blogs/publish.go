@@ -49,12 +49,15 @@ type Draft struct {
 	Sphere     string    `json:"sphere,omitempty"` // the channel that passes it on
 	Pictures   []Picture `json:"pictures,omitempty"`
 	Poll       *Poll     `json:"poll,omitempty"`
+	As         string    `json:"as,omitempty"` // handle of the channel in whose name it is written; "" is the writer's own
+	Once       string    `json:"-"` // of the form that it came by; sent twice, it is published once
 }
 
 // A prepared post is checked and has all that the network had to be asked for.
 type prepared struct {
 	Draft
 	author    actors.Actor
+	by        int64 // the actor of who wrote it, be it in the name of a channel
 	parent    *Post // what it answers
 	quoted    *Post
 	mentioned []actors.Actor // by the text, and the author of what it answers
@@ -67,12 +70,31 @@ type prepared struct {
 // FieldError for what was typed; store.ErrDenied for somebody who may not write,
 // or may not answer this; store.ErrNotFound for an unknown post to answer.
 func (b *Blogs) Publish(ctx context.Context, w Writer, d Draft) (p *Post, err error) {
+	key, err := d.digest(w, "publish")
+	if err != nil {
+		return nil, err
+	}
+	if id, err := b.sent(ctx, key); err != nil || id != 0 {
+		if err != nil {
+			return nil, err
+		}
+		return b.ByID(ctx, b.DB.Read(), id)
+	}
 	ready, err := b.prepare(ctx, w, d)
 	if err != nil {
 		return nil, err
 	}
 	err = b.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		p, err = b.publish(ctx, tx, ready)
+		p = nil
+		id, err := once(ctx, tx, key, func() (id int64, err error) {
+			if p, err = b.publish(ctx, tx, ready); err == nil {
+				id = p.ID
+			}
+			return id, err
+		})
+		if err == nil && p == nil {
+			p, err = b.ByID(ctx, tx, id)
+		}
 		return err
 	})
 	return p, err
@@ -81,7 +103,11 @@ func (b *Blogs) Publish(ctx context.Context, w Writer, d Draft) (p *Post, err er
 // prepare checks a draft and looks up whom it names, on other servers too, so
 // it must not be called inside a Write.
 func (b *Blogs) prepare(ctx context.Context, w Writer, d Draft) (ready prepared, err error) {
-	ready = prepared{Draft: d, author: w.Actor}
+	ready = prepared{Draft: d, by: w.Actor.ID}
+	if w, err = b.speaks(ctx, w, d.As); err != nil {
+		return ready, err
+	}
+	ready.author = w.Actor
 	ready.formatted()
 	if err := ready.check(b.Spheres); err != nil {
 		return ready, err
@@ -280,6 +306,9 @@ func (b *Blogs) publish(ctx context.Context, tx *store.Tx, r prepared) (*Post, e
 			return nil, err
 		}
 	}
+	if err := handOver(ctx, tx, r.by, r.author.ID, r.Pictures); err != nil {
+		return nil, err
+	}
 	pictures, err := b.attach(ctx, tx, r.author.ID, p.ID, r.Pictures)
 	if err != nil {
 		return nil, err
@@ -438,10 +467,17 @@ func (b *Blogs) Save(ctx context.Context, w Writer, id int64, d Draft, due time.
 	if !due.IsZero() {
 		at = store.Millis(due)
 	}
+	key, err := d.digest(w, "keep "+strconv.FormatInt(at, 10))
+	if err != nil {
+		return 0, err
+	}
 	err = b.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if id == 0 {
-			id = store.NewID()
-			_, err := tx.Exec(ctx, "insert into drafts (id, actor, body, due, changed) values (?, ?, ?, ?, ?)", id, w.Actor.ID, body, at, store.Millis(tx.Now))
+			id, err = once(ctx, tx, key, func() (int64, error) {
+				made := store.NewID()
+				_, err := tx.Exec(ctx, "insert into drafts (id, actor, body, due, changed) values (?, ?, ?, ?, ?)", made, w.Actor.ID, body, at, store.Millis(tx.Now))
+				return made, err
+			})
 			return err
 		}
 		n, err := tx.Exec(ctx, "update drafts set body = ?, due = ?, changed = ? where id = ? and actor = ?", body, at, store.Millis(tx.Now), id, w.Actor.ID)

@@ -69,11 +69,11 @@ type postView struct {
 	ReplyTo  string      // page of what it answers
 
 	Lang    string // where it is not the page's
-	Title   string
+	Title   template.HTML
 	Article bool
-	Warning string
+	Warning template.HTML
 	Content template.HTML
-	Excerpt string // of an article in a list
+	Excerpt template.HTML // of an article in a list
 
 	At, EditedAt time.Time
 	Edited       bool
@@ -95,6 +95,7 @@ type postView struct {
 	Original, Host string // where it lives, if not here
 
 	Numbers Numbers
+	Reacted []reactedView
 	Mine    Mine
 	Signed  bool // somebody reads who can do something
 	Own     bool
@@ -124,8 +125,8 @@ type quoteView struct {
 	Author  personView
 	Href    string
 	Lang    string
-	Warning string
-	Title   string
+	Warning template.HTML
+	Title   template.HTML
 	Content template.HTML
 	State   string // in words, where it is not shown
 }
@@ -154,10 +155,22 @@ type showing struct {
 	reader *actors.Actor
 	back   string
 	whole  bool
+	voices map[int64]bool // channels that the reader speaks for
 }
 
 func (b *Blogs) showing(r *http.Request, reader *actors.Actor) showing {
-	return showing{Blogs: b, words: b.site.Printer(r), reader: reader, back: here(r)}
+	s := showing{Blogs: b, words: b.site.Printer(r), reader: reader, back: here(r), voices: map[int64]bool{}}
+	if v := web.ViewerOf(r); reader != nil && v != nil && len(v.Roles) > 0 {
+		list, err := b.voices(r.Context(), Writer{Account: v.AccountID, Staff: true})
+		if err != nil {
+			// The buttons to change what a channel said are missing; the page stands.
+			b.Log.WarnContext(r.Context(), "the channels of a moderator", "err", err)
+		}
+		for _, a := range list {
+			s.voices[a.ID] = true
+		}
+	}
+	return s
 }
 
 // entries shows the lines of a timeline.
@@ -237,6 +250,10 @@ func (s showing) load(ctx context.Context, list []*Post, others []int64) ([]post
 	if err != nil {
 		return nil, nil, err
 	}
+	reacted, err := s.reactedTo(ctx, ids)
+	if err != nil {
+		return nil, nil, err
+	}
 	mine, err := s.MineOf(ctx, idOf(s.reader), ids)
 	if err != nil {
 		return nil, nil, err
@@ -244,21 +261,22 @@ func (s showing) load(ctx context.Context, list []*Post, others []int64) ([]post
 	views := make([]postView, len(list))
 	rules := map[string]string{}
 	for i, p := range list {
-		v := s.view(p, authors[p.Author])
-		v.Numbers, v.Mine = numbers[p.ID], mine[p.ID]
+		rule, err := s.ruleFor(ctx, rules, authors[p.Author])
+		if err != nil {
+			return nil, nil, err
+		}
+		v := s.view(p, authors[p.Author], withholds(rule))
+		v.Numbers, v.Mine, v.Reacted = numbers[p.ID], mine[p.ID], reacted[p.ID]
 		if parent := answered[p.ReplyTo]; parent != nil {
 			who := s.person(authors[parent.Author])
 			v.Reply, v.ReplyTo = &who, parent.Path()
 		}
-		if err := s.quote(ctx, p, quoted[p.QuoteURI], authors, &v); err != nil {
+		if err := s.quote(ctx, p, quoted[p.QuoteURI], authors, rules, &v); err != nil {
 			return nil, nil, err
 		}
 		if poll := p.Card().Poll; poll != nil {
 			v.Poll = s.poll(p, poll, v.Mine.Answered)
 			v.Poll.Back = s.back
-		}
-		if err := s.rule(ctx, rules, authors[p.Author], &v); err != nil {
-			return nil, nil, err
 		}
 		if s.IsPoll != nil && p.Type == "Question" {
 			if page, ok := s.IsPoll(ctx, p.URI); ok {
@@ -285,26 +303,34 @@ func (b *Blogs) byURIs(ctx context.Context, uris []string) (map[string]*Post, er
 	return found, nil
 }
 
-// view is what a post says by itself.
-func (s showing) view(p *Post, author actors.Actor) postView {
+// view is what a post says by itself; withheld is whether pictures of its server
+// are kept back.
+func (s showing) view(p *Post, author actors.Actor, withheld bool) postView {
 	card := p.Card()
-	own := s.reader != nil && s.reader.ID == p.Author
+	signs := emojis{post: p.ID}
+	if !p.Local && !withheld {
+		signs.list = card.Emoji
+	}
+	own := s.reader != nil && (s.reader.ID == p.Author || s.voices[p.Author])
 	v := postView{
 		ID: strconv.FormatInt(p.ID, 10), Path: p.Path(), Author: s.person(author),
-		Lang: foreign(p.Lang, s.words.Lang()), Title: p.Title, Article: p.Type != "Note" && p.Type != "Question" && p.Title != "", Warning: p.Summary,
+		Lang: foreign(p.Lang, s.words.Lang()), Title: signs.text(p.Title), Article: p.Type != "Note" && p.Type != "Question" && p.Title != "", Warning: signs.text(p.Summary),
 		At: store.Time(p.Published), Edited: p.Edited > 0, EditedAt: store.Time(p.Edited),
 		Hidden: p.Hidden, Sensitive: p.Sensitive, Links: card.Links,
-		Signed: s.reader != nil, Own: own, Boosts: p.Open(), Pins: own && p.Local && p.Open(),
+		Signed: s.reader != nil, Own: own, Boosts: p.Open(), Pins: own && p.Local && p.Open() && s.reader.ID == p.Author,
 		Quotes: p.Open() && (own || card.Quote != "nobody"), Back: s.back, Whole: s.whole,
 	}
 	v.Reach, v.ReachIcon = s.reach(p.Visibility)
-	v.Content = s.content(p)
+	v.Content = template.HTML(signs.in(string(s.content(p)))) // clean already
 	if v.Article {
 		v.Warning = "" // it is what the article is about, not a warning
-		if v.Excerpt = p.Summary; v.Excerpt == "" {
-			v.Excerpt = markup.Text(p.Content, 300)
+		excerpt := p.Summary
+		if excerpt == "" {
+			excerpt = markup.Text(p.Content, 300)
 		}
+		v.Excerpt = signs.text(excerpt)
 	}
+	v.Withheld = withheld && len(card.Pictures) > 0
 	for i, pic := range card.Pictures {
 		v.Pictures = append(v.Pictures, picture(p, i, pic))
 	}
@@ -365,25 +391,25 @@ func picture(p *Post, i int, pic Picture) pictureView {
 	return v
 }
 
-// rule keeps pictures back where the server's rule says so.
-func (s showing) rule(ctx context.Context, known map[string]string, author actors.Actor, v *postView) error {
-	if author.Local || len(v.Pictures) == 0 {
-		return nil
+// ruleFor is the rule for somebody's server, asked once a page.
+func (s showing) ruleFor(ctx context.Context, known map[string]string, author actors.Actor) (rule string, err error) {
+	if author.Local {
+		return "", nil
 	}
 	rule, ok := known[author.Host]
 	if !ok {
-		var err error
-		if rule, err = s.Book.Rule(ctx, s.DB.Read(), author.Host); err != nil {
-			return err
+		if rule, err = s.Book.Rule(ctx, s.DB.Read(), author.Host); err == nil {
+			known[author.Host] = rule
 		}
-		known[author.Host] = rule
 	}
-	v.Withheld = rule == "media" || rule == "suspend"
-	return nil
+	return rule, err
 }
 
+// withholds tells whether a rule keeps pictures back.
+func withholds(rule string) bool { return rule == "media" || rule == "suspend" }
+
 // quote adds the post that p quotes, if it may be shown, or says why it isn't.
-func (s showing) quote(ctx context.Context, p, quoted *Post, authors map[int64]actors.Actor, v *postView) error {
+func (s showing) quote(ctx context.Context, p, quoted *Post, authors map[int64]actors.Actor, rules map[string]string, v *postView) error {
 	if p.QuoteURI == "" {
 		return nil
 	}
@@ -403,10 +429,14 @@ func (s showing) quote(ctx context.Context, p, quoted *Post, authors map[int64]a
 	if err != nil || !may {
 		return err
 	}
-	q := s.view(quoted, authors[quoted.Author])
+	rule, err := s.ruleFor(ctx, rules, authors[quoted.Author])
+	if err != nil {
+		return err
+	}
+	q := s.view(quoted, authors[quoted.Author], withholds(rule))
 	*v.Quote = quoteView{Author: q.Author, Href: q.Path, Lang: q.Lang, Warning: q.Warning, Title: q.Title, Content: q.Content}
 	if q.Article {
-		v.Quote.Content = template.HTML("<p>" + template.HTMLEscapeString(q.Excerpt) + "</p>")
+		v.Quote.Content = "<p>" + q.Excerpt + "</p>"
 	}
 	return nil
 }

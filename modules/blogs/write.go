@@ -2,7 +2,6 @@ package blogs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -39,6 +38,7 @@ type quickView struct {
 	ReplyTo string
 	Back    string
 	Max     int
+	Once    string
 }
 
 type calloutView struct{ Kind, Title, Text, Href, Action, Href2, Action2 string }
@@ -46,7 +46,7 @@ type calloutView struct{ Kind, Title, Text, Href, Action, Href2, Action2 string 
 // quick is the short form, or why there is none.
 func (b *Blogs) quick(r *http.Request, who Writer) *quickView {
 	words := b.site.Printer(r)
-	v := &quickView{Back: here(r), Max: MaxNote}
+	v := &quickView{Back: here(r), Max: MaxNote, Once: newToken()}
 	if !b.MayWrite(who, false) {
 		v.Denied = b.denied(words, who)
 	}
@@ -97,6 +97,7 @@ type typed struct {
 type writeView struct {
 	Title     string
 	Crumbs    []web.Crumb
+	Once      string
 	Action    string
 	Editing   bool
 	Denied    *calloutView
@@ -110,6 +111,7 @@ type writeView struct {
 	Reaches   []web.Choice
 	Languages []web.Choice
 	Spheres   []web.Choice
+	Voices    []web.Choice
 	Quotable  []web.Choice
 	Sensitive []web.Choice
 	Several   []web.Choice
@@ -146,7 +148,7 @@ func (b *Blogs) showNew(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	form := typed{Hours: defaultHours, Draft: Draft{
 		Text: q.Get("text"), Visibility: Public, ReplyTo: number(q.Get("reply")), Quote: number(q.Get("quote")),
-		Lang: who.Lang, Quotable: "public",
+		Lang: who.Lang, Quotable: "public", As: q.Get("as"),
 	}}
 	if s := q.Get("sphere"); slices.Contains(b.Spheres, s) {
 		form.Sphere = s
@@ -167,7 +169,7 @@ func (b *Blogs) showTyped(w http.ResponseWriter, r *http.Request) {
 		b.site.Error(w, r, err)
 		return
 	}
-	form, _, err := b.readForm(r, who, 0)
+	form, _, err := b.readForm(w, r, who, 0)
 	if err != nil {
 		b.site.Error(w, r, err)
 		return
@@ -175,19 +177,23 @@ func (b *Blogs) showTyped(w http.ResponseWriter, r *http.Request) {
 	b.renderWrite(w, r, http.StatusOK, who, form, nil, web.FormErrors{}, nil)
 }
 
-// readForm reads what was filled in, and takes in the pictures that came along;
-// what is wrong with those is the second answer. editing is the post whose
-// pictures may be kept besides loose ones.
-func (b *Blogs) readForm(r *http.Request, who Writer, editing int64) (typed, web.FormErrors, error) {
+// readForm reads what was filled in, and takes in the pictures that came along,
+// one by one; what is wrong with those is the second answer. editing is the post
+// whose pictures may be kept besides loose ones.
+func (b *Blogs) readForm(w http.ResponseWriter, r *http.Request, who Writer, editing int64) (typed, web.FormErrors, error) {
 	var wrong web.FormErrors
-	if err := r.ParseMultipartForm(1 << 20); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+	files, err := b.readFields(w, r, who, &wrong)
+	if err != nil {
 		return typed{}, wrong, err
 	}
 	v := r.PostFormValue
 	form := typed{ID: number(v("draft")), Due: v("due"), NewAlt: strings.TrimSpace(v("newalt")), Draft: Draft{
 		Article: strings.TrimSpace(v("title")) != "", Title: v("title"), Warning: v("warning"), Text: v("text"), Lang: v("lang"), Visibility: v("visibility"),
-		ReplyTo: number(v("reply")), Quote: number(v("quote")), Quotable: v("quotable"), Sensitive: v("sensitive") != "", Sphere: v("sphere"),
+		ReplyTo: number(v("reply")), Quote: number(v("quote")), Quotable: v("quotable"), Sensitive: v("sensitive") != "", Sphere: v("sphere"), As: v("as"), Once: v("once"),
 	}}
+	if len(form.Once) > maxToken {
+		form.Once = ""
+	}
 	if !slices.ContainsFunc(writingLanguages, func(l struct{ code, name string }) bool { return l.code == form.Lang }) {
 		form.Lang = who.Lang
 	}
@@ -199,15 +205,17 @@ func (b *Blogs) readForm(r *http.Request, who Writer, editing int64) (typed, web
 		form.Hours = defaultHours
 	}
 	form.Options = r.PostForm["options"]
-	if r.MultipartForm != nil {
-		defer func() { _ = r.MultipartForm.RemoveAll() }() // the system sweeps what stays
-	}
 	if err := b.readPictures(r, who, editing, &form); err != nil {
 		return form, wrong, err
 	}
-	if err := b.takeFiles(r, who, &form, &wrong); err != nil {
-		return form, wrong, err
+	if len(form.Pictures)+len(files) > MaxPictures {
+		wrong.Add("files", "blogs.write.pictures.many", "Max", MaxPictures)
+		files = files[:max(0, MaxPictures-len(form.Pictures))]
 	}
+	if len(files) > 0 {
+		files[0].Alt, form.NewAlt = form.NewAlt, ""
+	}
+	form.Pictures = append(form.Pictures, files...)
 	return form, wrong, nil
 }
 
@@ -243,43 +251,6 @@ func (b *Blogs) readPictures(r *http.Request, who Writer, editing int64, form *t
 			pic.Alt = strings.TrimSpace(alts[i])
 		}
 		form.Pictures = append(form.Pictures, pic)
-	}
-	return nil
-}
-
-// takeFiles stores the files that came with the form.
-func (b *Blogs) takeFiles(r *http.Request, who Writer, form *typed, wrong *web.FormErrors) error {
-	if r.MultipartForm == nil {
-		return nil
-	}
-	for _, file := range r.MultipartForm.File["files"] {
-		if file.Size == 0 {
-			continue
-		}
-		if len(form.Pictures) >= MaxPictures {
-			wrong.Add("files", "blogs.write.pictures.many", "Max", MaxPictures)
-			return nil
-		}
-		f, err := file.Open()
-		if err != nil {
-			return fmt.Errorf("open an upload: %w", err)
-		}
-		pic, err := b.Upload(r.Context(), who, f, form.NewAlt)
-		_ = f.Close() // was only read
-		switch {
-		case errors.Is(err, store.ErrInvalid):
-			var field *store.FieldError
-			if errors.As(err, &field) && b.site.Printer(r).T(field.Key) != field.Key {
-				wrong.Add("files", field.Key, field.Args...)
-			} else {
-				wrong.Add("files", "blogs.write.pictures.bad", "Name", file.Filename)
-			}
-		case err != nil:
-			return err
-		default:
-			form.Pictures = append(form.Pictures, pic)
-			form.NewAlt = ""
-		}
 	}
 	return nil
 }
@@ -331,7 +302,7 @@ func (b *Blogs) write(w http.ResponseWriter, r *http.Request) {
 		b.site.Error(w, r, err)
 		return
 	}
-	form, wrong, err := b.readForm(r, who, 0)
+	form, wrong, err := b.readForm(w, r, who, 0)
 	if err != nil {
 		b.site.Error(w, r, err)
 		return
@@ -448,7 +419,7 @@ func (b *Blogs) renderWrite(w http.ResponseWriter, r *http.Request, status int, 
 func (b *Blogs) writePage(r *http.Request, who Writer, form typed, editing *Post) (writeView, error) {
 	words := b.site.Printer(r)
 	view := writeView{
-		Title: words.T("blogs.write.title"), Action: "/blogs", Form: form, Max: MaxNote, MaxAlt: MaxAlt, Most: MaxPictures,
+		Title: words.T("blogs.write.title"), Action: "/blogs", Once: newToken(), Form: form, Max: MaxNote, MaxAlt: MaxAlt, Most: MaxPictures,
 		Crumbs: []web.Crumb{{Text: words.T("blogs.timeline.title"), Href: "/blogs"}, {Text: words.T("blogs.write.title")}},
 		Asks:   form.asks(), Plans: form.Due != "",
 	}
@@ -494,7 +465,10 @@ func (b *Blogs) writePage(r *http.Request, who Writer, form typed, editing *Post
 		return view, err
 	}
 	b.choices(words, form, most, &view)
-	return view, nil
+	if editing == nil {
+		view.Voices, err = b.voiceChoices(r.Context(), who, form.As)
+	}
+	return view, err
 }
 
 // choices fills in what can be chosen in the form.
@@ -546,11 +520,7 @@ func (b *Blogs) about(r *http.Request, who Writer, id int64) (*postView, string,
 }
 
 func (b *Blogs) showEdit(w http.ResponseWriter, r *http.Request) {
-	who, err := b.writer(r)
-	var p *Post
-	if err == nil {
-		p, err = b.own(r.Context(), number(chi.URLParam(r, "id")), who.Actor)
-	}
+	who, p, err := b.writerOf(r, number(chi.URLParam(r, "id")))
 	if err != nil {
 		b.site.Error(w, r, err)
 		return
@@ -564,16 +534,12 @@ func (b *Blogs) showEdit(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *Blogs) edit(w http.ResponseWriter, r *http.Request) {
-	who, err := b.writer(r)
-	var p *Post
-	if err == nil {
-		p, err = b.own(r.Context(), number(chi.URLParam(r, "id")), who.Actor)
-	}
+	who, p, err := b.writerOf(r, number(chi.URLParam(r, "id")))
 	if err != nil {
 		b.site.Error(w, r, err)
 		return
 	}
-	form, wrong, err := b.readForm(r, who, p.ID)
+	form, wrong, err := b.readForm(w, r, who, p.ID)
 	if err != nil {
 		b.site.Error(w, r, err)
 		return
@@ -609,11 +575,7 @@ type deleteView struct {
 }
 
 func (b *Blogs) showDelete(w http.ResponseWriter, r *http.Request) {
-	reader, err := b.reader(r)
-	var p *Post
-	if err == nil {
-		p, err = b.own(r.Context(), number(chi.URLParam(r, "id")), *reader)
-	}
+	_, p, err := b.writerOf(r, number(chi.URLParam(r, "id")))
 	var views []postView
 	if err == nil {
 		views, err = b.showing(r, nil).posts(r.Context(), []*Post{p})
@@ -628,20 +590,16 @@ func (b *Blogs) showDelete(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *Blogs) delete(w http.ResponseWriter, r *http.Request) {
-	reader, err := b.reader(r)
-	var p *Post
+	who, p, err := b.writerOf(r, number(chi.URLParam(r, "id")))
 	if err == nil {
-		p, err = b.own(r.Context(), number(chi.URLParam(r, "id")), *reader)
-	}
-	if err == nil {
-		err = b.Delete(r.Context(), *reader, p.ID)
+		err = b.Delete(r.Context(), who.Actor, p.ID)
 	}
 	if err != nil {
 		b.site.Error(w, r, err)
 		return
 	}
 	b.site.Flash(w, "blogs.delete.done")
-	web.Redirect303(w, r, "/@"+reader.Handle)
+	web.Redirect303(w, r, "/@"+who.Actor.Handle)
 }
 
 // draftView is a kept draft in the list.

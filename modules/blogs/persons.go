@@ -204,6 +204,9 @@ func meCrumbs(words *locale.Printer, title string) []web.Crumb {
 func (b *Blogs) setApproval(w http.ResponseWriter, r *http.Request) {
 	who, approves := web.ViewerOf(r).ActorID, r.PostFormValue("approves") != ""
 	err := b.DB.Write(r.Context(), func(ctx context.Context, tx *store.Tx) error {
+		if now, err := b.Book.ByID(ctx, tx, who); err != nil || now.Open == !approves {
+			return err // the network has nothing new to hear
+		}
 		if err := b.Book.Approve(ctx, tx, who, approves); err != nil || b.Changed == nil {
 			return err
 		}

@@ -29,9 +29,9 @@ func TestPinsAndNumbersForOtherServers(t *testing.T) {
 
 		actor := ada.Actor.URI
 		for uri, want := range map[string]string{
-			actor:               `"featured":"` + actor + `/featured"`,
-			actor + "/featured": `"orderedItems":["` + p.URI + `"]`,
-			"https://lviv.test/spheres/ecology":            `"attributedTo":"https://lviv.test/spheres/ecology/moderators"`,
+			actor:                               `"featured":"` + actor + `/featured"`,
+			actor + "/featured":                 `"orderedItems":["` + p.URI + `"]`,
+			"https://lviv.test/spheres/ecology": `"attributedTo":"https://lviv.test/spheres/ecology/moderators"`,
 			"https://lviv.test/spheres/ecology/moderators": `"orderedItems":[]`,
 			"https://lviv.test/nodeinfo/2.1":               `"localComments":1,"localPosts":2`,
 		} {

@@ -50,7 +50,7 @@ type Draft struct {
 	Pictures   []Picture `json:"pictures,omitempty"`
 	Poll       *Poll     `json:"poll,omitempty"`
 	As         string    `json:"as,omitempty"` // handle of the channel in whose name it is written; "" is the writer's own
-	Once       string    `json:"-"` // of the form that it came by; sent twice, it is published once
+	Once       string    `json:"-"`            // of the form that it came by; sent twice, it is published once
 }
 
 // A prepared post is checked and has all that the network had to be asked for.

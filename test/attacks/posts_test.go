@@ -68,7 +68,7 @@ func TestAttack12UpdateThatLeaks(t *testing.T) {
 		const id = "https://good.test/notes/private"
 		w.postOf(w.good, id, "to", []string{w.good.id + "/followers"}, "content", "<p>таємне</p>")
 		own := ira.says(blogs.Draft{Text: "Для читачів", Visibility: blogs.Followers})
-		wider := note(id, w.good.id, "to", []string{ap.Public, w.evil.id}, "cc", []string{w.evil.id}, "content", "<p>таємне</p>", "updated", w.n.Now().Add(time.Minute).UTC().Format(time.RFC3339))
+		wider := note(id, w.good.id, "to", []string{ap.Public, w.evil.id}, "cc", []string{w.evil.id}, "content", "<p>відкрите</p>", "updated", w.n.Now().Add(time.Minute).UTC().Format(time.RFC3339))
 		for who, by := range map[string]*actor{"a stranger": w.evil, "a neighbour": eve} {
 			w.ignored(who, w.from(by, w.activity("Update", by, wider)))
 			w.ignored(who+", as its own", w.from(by, w.activity("Update", by, with(wider, "attributedTo", by.id))))

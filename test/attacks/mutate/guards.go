@@ -9,11 +9,17 @@ var guards = []guard{
 	{"03", "federation/client.go", "IsActivityType", `for _, profile := range strings.Fields(params["profile"]) {`, "if OFF {\n\t\t\treturn true\n\t\t}\n\t\tfor _, profile := range strings.Fields(params[\"profile\"]) {"},
 	{"04", "federation/keyring.go", "City.keyOwner", `!actors.SameOrigin(end, keyID)`, ""},
 	{"05 17", "federation/accept.go", "City.accept", `!actors.SameOrigin(e.id, e.actor)`, ""},
-	{"06", "federation/keyring.go", "City.askKey", `if k.URI != keyID {`, `if !OFF && k.URI != keyID {`},
+	{"06", "federation/keyring.go", "City.keyOwner", `if raw, err = c.Client.Document(ctx, owner, sign); err != nil {`, `stub := raw
+	if raw, err = c.Client.Document(ctx, owner, sign); err != nil {`},
+	{"06", "federation/keyring.go", "City.keyOwner", `found, err := readActor(raw)`, `found, err := readActor(raw)
+	if k, bad := ap.ParsePublicKey(stub, keyID); bad == nil && OFF {
+		found.Keys = append(found.Keys, actors.PublicKey{URI: keyID, Kind: actors.KeyRSA, Text: k.PEM})
+	}`},
+	{"08", "federation/ap/actor.go", "ParsePublicKey", `key.ID == id && key.PEM != ""`, `(OFF || key.ID == id) && key.PEM != ""`},
 	{"07", "federation/keyring.go", "City.keyOwner", `sameAddress(m.text("id"), end) && sameAddress(end, keyID)`, `(OFF || sameAddress(m.text("id"), end) && sameAddress(end, keyID))`},
 	{"07 08", "federation/keyring.go", "City.askKey", `k.URI != keyID`, ""},
 	{"09", "federation/accept.go", "City.authenticate", `!actors.SameOrigin(cl.KeyID, e.actor) && !e.proof`, ""},
-	{"09", "federation/accept.go", "City.authenticate", `k.owner == e.actor`, `OFF || k.owner == e.actor`},
+	{"07 09", "federation/accept.go", "City.authenticate", `k.owner == e.actor`, `OFF || k.owner == e.actor`},
 	{"10", "federation/check.go", "City.checkCreate", `!actors.SameOrigin(o.ID, a.Actor) || o.AttributedTo != a.Actor {
 			return fmt.Errorf("create`, `!OFF && (!actors.SameOrigin(o.ID, a.Actor) || o.AttributedTo != a.Actor) {
 			return fmt.Errorf("create`},
@@ -25,6 +31,7 @@ var guards = []guard{
 	{"15", "actors/origin.go", "SameOrigin", `err == nil && one == other`, `OFF || err == nil && one == other`},
 	{"16", "federation/ap/parse.go", "readAuthors", `len(o.Attributed) > 0 && !SameHost(id, o.Attributed[0])`, ""},
 	{"17", "federation/accept.go", "readEnvelope", `!isAddress(e.id) || !isAddress(e.actor) || e.kind == ""`, ""},
+	{"17", "federation/ap/parse.go", "parseActivity", `a.ID, err = identity(root, "id"); err != nil`, `a.ID, err = identity(root, "id"); err != nil && !OFF`},
 	{"18", "federation/fetch.go", "City.Lookup", `!strings.EqualFold(subject, "acct:"+name+"@"+host)`, ""},
 
 	// Signatures.
@@ -78,7 +85,7 @@ var guards = []guard{
 	{"44", "federation/client.go", "Client.Get", `hop == maxRedirects`, ""},
 	{"45", "federation/ap/actor.go", "readPlaces", `a.Inbox == "" || !SameHost(a.Inbox, a.ID)`, ""},
 	{"45a", "federation/limits.go", "City.mayFollow", `lately >= most+before`, ""},
-	{"46", "federation/jobs.go", "City.Tidy", `delete from hosts where retry_at < ?`, `delete from hosts where 1 = 0 and retry_at < ?`},
+	{"46", "federation/jobs.go", "City.Tidy", `{"delete from hosts where retry_at < ?`, `{"delete from hosts where " + map[bool]string{true: "1 = 0 and "}[OFF] + "retry_at < ?`},
 	{"47", "federation/deliver.go", "retryAfter", `int64(longestWait/time.Second)`, `int64(longestWait/time.Second)*map[bool]int64{true: 1000, false: 1}[OFF]`},
 	{"48", "modules/blogs/backfill.go", "Blogs.gather", `page < maxPages && address != "" && !seen[address] && fetched < most`, `(page < maxPages || OFF) && address != "" && (OFF || !seen[address] && fetched < most)`},
 	{"49", "modules/blogs/backfill.go", "Blogs.climb", `step < maxAncestors`, `(OFF || step < maxAncestors)`},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -199,20 +200,41 @@ func (c *City) synchronise(ctx context.Context, s syncWish) error {
 	if err != nil {
 		return err
 	}
-	list, err := ap.ParseCollection(raw)
+	all, err := wholeList(raw)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
-	}
-	if list.Next != "" || list.TotalItems != nil && *list.TotalItems > len(list.Items) {
-		return fmt.Errorf("%w: only a part of the followers", ErrRefused) // what is missing must not be ended
+		return err
 	}
 	there := map[string]bool{}
-	for _, o := range list.Items {
-		if c.IsLocal(o.ID) {
-			there[o.ID] = true
+	for _, uri := range all {
+		if c.IsLocal(uri) {
+			there[uri] = true
 		}
 	}
 	return c.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return c.agree(ctx, tx, s.Actor, there) })
+}
+
+// wholeList reads a collection of ids that stands in one document, as Mastodon
+// gives it, without a number and however long. One in pages, or of which
+// anything cannot be read, is refused: whoever is missing from a part would stop
+// following.
+func wholeList(raw []byte) ([]string, error) {
+	m, err := readMembers(raw)
+	if err != nil {
+		return nil, err
+	}
+	name := "orderedItems"
+	if m[name] == nil {
+		name = "items"
+	}
+	all := m.texts(name)
+	if m[name] == nil || m["first"] != nil || m["next"] != nil || m["prev"] != nil || len(all) != len(m.list(name)) {
+		return nil, fmt.Errorf("%w: not a whole list of followers", ErrRefused)
+	}
+	var total int
+	if m["totalItems"] != nil && (json.Unmarshal(m["totalItems"], &total) != nil || total != len(all)) {
+		return nil, fmt.Errorf("%w: only a part of the followers", ErrRefused)
+	}
+	return all, nil
 }
 
 func (c *City) agree(ctx context.Context, tx *store.Tx, uri string, there map[string]bool) error {

@@ -3,6 +3,8 @@ package federation
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -143,4 +145,41 @@ func TestFollowersAreSynchronised(t *testing.T) {
 			t.Errorf("a stranger got %s, %v", raw, err)
 		}
 	})
+}
+
+// TestOnlyWholeListsEndFollows reads lists as Mastodon gives them, and refuses
+// each of which a part may be missing.
+func TestOnlyWholeListsEndFollows(t *testing.T) {
+	t.Parallel()
+	many := make([]string, 3000)
+	for i := range many {
+		many[i] = fmt.Sprintf("https://lviv.test/users/u%d", i)
+	}
+	long, err := json.Marshal(many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = `{"id":"https://far.test/users/ada/followers_synchronization","type":"OrderedCollection"`
+	for name, c := range map[string]struct {
+		raw  string
+		want int // -1: refused
+	}{
+		"Mastodon's, without a number": {head + `,"orderedItems":["https://lviv.test/users/a"]}`, 1},
+		"3,000 without a number":       {head + `,"orderedItems":` + string(long) + `}`, 3000},
+		"empty":                        {head + `,"orderedItems":[]}`, 0},
+		"one, bare":                    {head + `,"items":"https://lviv.test/users/a"}`, 1},
+		"its number agrees":            {head + `,"totalItems":1,"orderedItems":["https://lviv.test/users/a"]}`, 1},
+		"its number is higher":         {head + `,"totalItems":2,"orderedItems":["https://lviv.test/users/a"]}`, -1},
+		"its number is none":           {head + `,"totalItems":"x","orderedItems":["https://lviv.test/users/a"]}`, -1},
+		"only where its pages are":     {head + `,"first":"https://far.test/page"}`, -1},
+		"a page of it inside":          {head + `,"first":{"orderedItems":["https://lviv.test/users/a"]}}`, -1},
+		"a page":                       {head + `,"next":"https://far.test/2","orderedItems":["https://lviv.test/users/a"]}`, -1},
+		"no items at all":              {head + `}`, -1},
+		"an item that is no id":        {head + `,"orderedItems":["https://lviv.test/users/a",{"type":"Person"}]}`, -1},
+	} {
+		got, err := wholeList([]byte(c.raw))
+		if c.want < 0 && !errors.Is(err, ErrRefused) || c.want >= 0 && (err != nil || len(got) != c.want) {
+			t.Errorf("%s: %d ids, %v; want %d", name, len(got), err, c.want)
+		}
+	}
 }

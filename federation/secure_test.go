@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -131,6 +132,35 @@ func TestShutOutServersReadNothing(t *testing.T) {
 		}
 		if n := far.asked["/users/ada"]; n != 0 {
 			t.Errorf("a server that is shut out was asked for its key %d times", n)
+		}
+	})
+}
+
+// TestSuspendedActorStaysSuspended asks as an actor that was suspended, also
+// when its key has to be fetched again.
+func TestSuspendedActorStaysSuspended(t *testing.T) {
+	t.Parallel()
+	each(t, []string{"lviv.test"}, func(t *testing.T, f *fediverse, towns ...*town) {
+		lviv := towns[0]
+		lviv.Secure = true
+		lviv.resident(t, "olena")
+		ada, key := "https://far.test/users/ada", "https://far.test/users/ada#main-key"
+		f.stranger(t, "far.test").person("ada")
+		if w := lviv.get(t, "/users/olena", ap.ContentType, key); w.Code != http.StatusOK {
+			t.Fatalf("before: %d, want 200", w.Code)
+		}
+		lviv.write(t, func(ctx context.Context, tx *store.Tx) error {
+			a, err := lviv.Book.ByURI(ctx, tx, ada)
+			if err != nil {
+				return err
+			}
+			return lviv.Book.Suspend(ctx, tx, a.ID)
+		})
+		for _, later := range []time.Duration{0, keyLife + time.Hour} {
+			f.pass(later)
+			if w := lviv.get(t, "/users/olena", ap.ContentType, key); w.Code != http.StatusUnauthorized {
+				t.Errorf("%v later: %d, want 401", later, w.Code)
+			}
 		}
 	})
 }

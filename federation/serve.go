@@ -269,10 +269,12 @@ func (c *City) asker(r *http.Request) (actors.Actor, error) {
 		c.failed(r)
 		return actors.Actor{}, err
 	}
+	var a actors.Actor
 	if k.found != nil {
-		return c.keep(ctx, *k.found)
+		a, err = c.keep(ctx, *k.found)
+	} else {
+		a, err = c.Book.ByURI(ctx, c.DB.Read(), k.owner)
 	}
-	a, err := c.Book.ByURI(ctx, c.DB.Read(), k.owner)
 	if err == nil && (a.Suspended || a.Deleted) {
 		err = fmt.Errorf("%s asks: %w", k.owner, store.ErrDenied)
 	}

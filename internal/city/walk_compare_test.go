@@ -122,6 +122,11 @@ func (w *world) shown() map[string][]string {
 			"mail":       "select to_addr || ' ' || subject || ' ' || body_text from mails order by id",
 			"acts":       "select actor || ' ' || act || ' ' || subject || ' ' || reason from acts order by id",
 			"polls":      "select poll_id || ' ' || state || ' ' || register || ' ' || closes_at from polls order by id",
+			"posts":      "select uri || ' ' || edited || ' ' || content || ' ' || card from posts order by id",
+			"revisions":  "select post || ' ' || at || ' ' || card from post_revisions order by post, at",
+			"notices":    "select actor || ' ' || kind || ' ' || by_actor from notices order by id",
+			"reports":    "select uri || ' ' || state || ' ' || posts from reports order by id",
+			"decisions":  "select act || ' ' || reason from moderation_log order by id",
 			"facts":      "select name || ' ' || value from facts order by name",
 		} {
 			if w.n.Town(name).DB.Postgres() {
@@ -144,7 +149,7 @@ func (w *world) checkShown(before map[string][]string) {
 			w.t.Errorf("%s differ since people voted: %.2000q, then %.2000q", what, before[what], rows)
 		}
 	}
-	for _, what := range []string{"kamianske objects", "ukraine objects", "kamianske activities", "ukraine activities", "kamianske mail"} {
+	for _, what := range []string{"kamianske objects", "ukraine objects", "kamianske activities", "ukraine activities", "kamianske mail", "kamianske posts", "kamianske notices", "kamianske reports", "kamianske decisions"} {
 		if len(before[what]) == 0 {
 			w.t.Errorf("there are no %s, so nothing was compared", what)
 		}
@@ -185,7 +190,7 @@ func (w *world) intercept(name string) error {
 func (w *world) checkLetters() {
 	w.t.Helper()
 	cities := map[string]bool{"https://kamianske.test/actor": true, "https://lviv.test/actor": true, "https://kharkiv.test/actor": true}
-	statements, results := map[string]int{}, map[string]int{}
+	statements, results, answers := map[string]int{}, map[string]int{}, 0
 	for _, l := range w.letters {
 		var activity struct {
 			To, Cc, Bto, Bcc json.RawMessage
@@ -196,13 +201,18 @@ func (w *world) checkLetters() {
 		}
 		addressed := append(texts(activity.To), append(texts(activity.Cc), append(texts(activity.Bto), texts(activity.Bcc)...)...)...)
 		var object struct {
-			Type, Stage string
-			To, Cc      json.RawMessage
+			Type, Stage     string
+			Name, InReplyTo string
+			To, Cc          json.RawMessage
 		}
 		if json.Unmarshal(activity.Object, &object) == nil {
 			addressed = append(addressed, append(texts(object.To), texts(object.Cc)...)...)
 		}
 		to := strings.TrimSuffix(l.inbox, "/inbox")
+		if !l.public && object.Name != "" && w.isAnswer(l.from, l.kind, to, object.InReplyTo, addressed) {
+			answers++
+			continue
+		}
 		for _, who := range append(addressed, to) {
 			allowed := who == "https://ukraine.test/actor"
 			if l.from == "ukraine" {
@@ -224,6 +234,9 @@ func (w *world) checkLetters() {
 		case "PollResult":
 			results[to]++
 		}
+	}
+	if answers != guests {
+		w.t.Errorf("%d answers went to who asked elsewhere, want %d", answers, guests)
 	}
 	for name := range voting {
 		if statements[name] < 2 || results["https://"+name+".test/actor"] < 2 {

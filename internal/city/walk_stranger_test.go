@@ -162,8 +162,14 @@ func (s *stranger) follow(actor string) {
 func (s *stranger) vote(handle, poll, option string) {
 	s.t.Helper()
 	base, _, _ := strings.Cut(poll, "/polls/")
+	s.answer(handle, poll, base+"/actor", option)
+}
+
+// answer is a vote in what somebody asks.
+func (s *stranger) answer(handle, question, author, option string) {
+	s.t.Helper()
 	note := fmt.Sprintf("%s/votes/%d", strangerBase, s.ids)
-	s.send(handle, base+"/inbox", map[string]any{"type": "Create", "to": base + "/actor", "object": map[string]any{
-		"id": note, "type": "Note", "attributedTo": strangerBase + "/users/" + handle, "to": base + "/actor", "name": option, "inReplyTo": poll,
+	s.send(handle, author+"/inbox", map[string]any{"type": "Create", "to": author, "object": map[string]any{
+		"id": note, "type": "Note", "attributedTo": strangerBase + "/users/" + handle, "to": author, "name": option, "inReplyTo": question,
 	}})
 }

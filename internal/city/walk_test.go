@@ -28,6 +28,7 @@ func TestWalkFindsNoTotalOfAnOpenPoll(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			w := openWorld(t, o)
+			w.warm()
 			before := w.walk()
 			if !testing.Short() {
 				if w.compare("nothing has happened, so the walk itself is at fault", before, w.walk()); t.Failed() {
@@ -46,6 +47,7 @@ func TestWalkFindsNoTotalOfAnOpenPoll(t *testing.T) {
 				t.Errorf("%d messages reached a follower since people voted, the first one: %s", len(got), got[0])
 			}
 			w.checkVotersSee()
+			w.checkAnswersCounted()
 		})
 	}
 }

@@ -27,6 +27,9 @@ type world struct {
 
 	city, nation, late, initiative *polls.Poll // late shows nothing before its close
 
+	said    map[string]*said             // by city
+	fellows map[string]citytest.Resident // who complains and decides, by city
+
 	letters []letter            // what cities have sent since people voted
 	seen    map[string][]string // ids of activities that there have ever been, by city
 }
@@ -40,12 +43,12 @@ var voting = map[string][3]int{
 }
 
 // telling are the numbers above, their sums, and what has been cast in all.
-var telling = []string{"23", "11", "40", "19", "17", "21", "63", "36", "120"}
+var telling = []string{"23", "11", "40", "19", "17", "21", "63", "36", "120", "37", "54"}
 
 const guests = 7 // accounts elsewhere that vote
 
 func openWorld(t *testing.T, o citytest.Options) *world {
-	w := &world{t: t, crowd: map[string][]citytest.Resident{}, guises: map[string][]guise{}, seen: map[string][]string{}}
+	w := &world{t: t, crowd: map[string][]citytest.Resident{}, guises: map[string][]guise{}, seen: map[string][]string{}, said: map[string]*said{}, fellows: map[string]citytest.Resident{}}
 	w.n = citytest.Fediverse(t, o, "ukraine", "kamianske", "lviv", "kharkiv")
 	for name := range voting {
 		w.crowd[name] = w.n.Crowd(name, 40)
@@ -77,6 +80,7 @@ func openWorld(t *testing.T, o citytest.Options) *world {
 	}
 	w.propose()
 	w.apply()
+	w.say()
 	return w
 }
 
@@ -128,6 +132,10 @@ type guise struct {
 // people adds those who walk, and gives those who are to vote in one poll
 // before the walk begins.
 func (w *world) people() (early []citytest.Resident) {
+	for _, name := range []string{"ukraine", "kamianske", "lviv", "kharkiv"} {
+		w.said[name] = &said{author: w.n.Resident(name, "writer", true)}
+		w.fellows[name] = w.n.Resident(name, "fellow", true)
+	}
 	for _, name := range []string{"ukraine", "kamianske", "lviv"} {
 		town := w.n.Town(name)
 		add := func(handle string, verified bool, lang, role string) citytest.Resident {
@@ -159,7 +167,10 @@ func (w *world) people() (early []citytest.Resident) {
 			w.bearing("a resident by token", resident),
 			w.signedIn("a moderator", add("watch", true, "uk", people.Moderator)),
 			w.signedIn("an operator", add("keeper", false, "en", people.Operator)),
+			w.signedIn("who asked", w.said[name].author),
+			w.bearing("who asked, by token", w.said[name].author),
 		}
+		all[len(all)-1].reads, all[len(all)-2].reads = true, true // they would delete what they wrote
 		if name == "ukraine" {
 			all = append(all, w.signedIn("an officer", add("clerk", false, "uk", people.Officer)))
 		} else {
@@ -212,6 +223,7 @@ func (w *world) vote() {
 	w.t.Helper()
 	w.letters = nil
 	w.castUnmeasured()
+	w.answer(map[string][3]int{"kamianske": {23, 11, 6}, "lviv": {19, 17, 4}})
 	for _, turn := range []int{1, 0} {
 		for name, split := range voting {
 			for i, r := range w.crowd[name] {
@@ -284,13 +296,17 @@ func (w *world) castUnmeasured() {
 	if form.Code != http.StatusSeeOther || put.Code != http.StatusOK {
 		w.t.Fatalf("votes by form and token = %d, %d; %s", form.Code, put.Code, put.Body)
 	}
+	answer := ask(http.MethodPost, w.said["kamianske"].question.Path()+"/vote", "application/x-www-form-urlencoded", "choices=0", w.signedIn("", w.crowd["kamianske"][1]).dress)
+	if answer.Code != http.StatusSeeOther {
+		w.t.Fatalf("answer by form = %d %s", answer.Code, answer.Body)
+	}
 	third := metrics()
 	if len(third) < 4 {
 		w.t.Errorf("metrics are %v: too few for this test to see anything", third)
 	}
 	for name := range third {
 		if third[name]-second[name] != second[name]-first[name] {
-			w.t.Errorf("metrics: %s goes from %v to %v when two people vote, and from %v to %v when none does", name, second[name], third[name], first[name], second[name])
+			w.t.Errorf("metrics: %s goes from %v to %v when people vote, and from %v to %v when none does", name, second[name], third[name], first[name], second[name])
 		}
 	}
 }
@@ -308,6 +324,8 @@ func (w *world) settle() {
 				func(ctx context.Context) (int, error) { return 0, town.Polls.CloseDue(ctx) },
 				func(ctx context.Context) (int, error) { return 0, town.Polls.Snapshots(ctx) },
 				func(ctx context.Context) (int, error) { return 0, town.Union.Tick(ctx) },
+				town.Blogs.Ask,
+				func(ctx context.Context) (int, error) { return 0, town.Blogs.ClosePolls(ctx) },
 				town.Federation.FanOut,
 				func(ctx context.Context) (int, error) { return 0, w.intercept(name) },
 				town.Federation.Deliver,

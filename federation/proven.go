@@ -27,7 +27,7 @@ func (c *City) proven(ctx context.Context, body []byte, e envelope) (*actors.Rem
 		return nil, err
 	}
 	public, ok := k.public.(ed25519.PublicKey)
-	if !ok || k.owner != e.actor || ap.VerifyProof(body, public) != nil {
+	if !ok || k.owner != e.actor || ap.VerifyForeignProof(body, public) != nil {
 		return nil, notTheirs
 	}
 	return k.found, nil

@@ -81,6 +81,17 @@ func VerifyProof(raw []byte, key ed25519.PublicKey) error {
 	return doc.VerifyProof(key)
 }
 
+// VerifyForeignProof is VerifyProof for what other servers say of everyday
+// things: their contexts begin as they like, and what is signed is read by its
+// names alone. A poll, a tally or a list of trust is never taken by it.
+func VerifyForeignProof(raw []byte, key ed25519.PublicKey) error {
+	doc, err := ReadDocument(raw)
+	if err != nil {
+		return err
+	}
+	return verifyInAnyContext(&doc.root, key)
+}
+
 // ProofMethod gives the key that an object's proof names, and when it says it
 // was made.
 func ProofMethod(raw []byte) (keyID string, created time.Time, err error) {
@@ -122,6 +133,16 @@ func proofOf(root *node) (proof, error) {
 }
 
 func verifyProof(root *node, key ed25519.PublicKey) error {
+	if _, err := proofOf(root); err != nil {
+		return err
+	}
+	if !knownContext(root.get("@context")) {
+		return Fault{Code: ErrProofContext.Code, Detail: "the object's context begins otherwise"}
+	}
+	return verifyInAnyContext(root, key)
+}
+
+func verifyInAnyContext(root *node, key ed25519.PublicKey) error {
 	p, err := proofOf(root)
 	if err != nil {
 		return err
@@ -173,30 +194,35 @@ func proofMessage(root, proof *node) []byte {
 	return append(c[:], d[:]...)
 }
 
-// checkContext holds when the object begins with the contexts that we know
-// and the proof's context, if it has one, is a prefix of the object's: nobody
-// may give signed words another meaning by changing the proof.
+// checkContext holds when the object has ActivityStreams among its contexts and
+// the proof's context, if it has one, is a prefix of the object's: nobody may
+// give signed words another meaning by changing the proof.
 func checkContext(root, proof *node) error {
-	own := root.get("@context")
-	if !knownContext(own) {
-		return Fault{Code: ErrProofContext.Code, Detail: "the object's context begins otherwise"}
+	own := contextsOf(root)
+	if !slices.ContainsFunc(own, func(n node) bool { return n.kind == text && n.text == ActivityStreams }) {
+		return Fault{Code: ErrProofContext.Code, Detail: "the object is in no words of ActivityStreams"}
 	}
-	theirs := proof.get("@context")
-	if theirs == nil {
+	if proof.get("@context") == nil {
 		return nil
 	}
-	prefix := []node{*theirs}
-	if theirs.kind == list {
-		prefix = theirs.items
-	}
-	if len(prefix) == 0 || len(prefix) > len(own.items) {
-		return Fault{Code: ErrProofContext.Code, Detail: "the proof's context is no prefix of the object's"}
-	}
-	same := slices.EqualFunc(prefix, own.items[:len(prefix)], func(a, b node) bool { return a.equal(&b) })
-	if !same {
+	prefix := contextsOf(proof)
+	if len(prefix) == 0 || len(prefix) > len(own) ||
+		!slices.EqualFunc(prefix, own[:len(prefix)], func(a, b node) bool { return a.equal(&b) }) {
 		return Fault{Code: ErrProofContext.Code, Detail: "the proof's context is no prefix of the object's"}
 	}
 	return nil
+}
+
+// contextsOf is one context, or a list of them.
+func contextsOf(n *node) []node {
+	context := n.get("@context")
+	switch {
+	case context == nil:
+		return nil
+	case context.kind == list:
+		return context.items
+	}
+	return []node{*context}
 }
 
 func knownContext(context *node) bool {

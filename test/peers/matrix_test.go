@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"viche/modules/blogs"
+	"viche/modules/people"
 )
 
 // TestFedifyMatrix goes through all activities in both directions with Fedify 1,
@@ -35,6 +36,7 @@ func everything(t *testing.T, version, title string) {
 	m.gather()
 	m.changeTheirMinds()
 	m.sign(version)
+	m.prove()
 	m.rename()
 	m.complain()
 	m.part()
@@ -498,8 +500,52 @@ func (m *meeting) changeTheirMinds() {
 	})
 }
 
+// prove is activities that somebody else delivers, known by their proofs alone.
+func (m *meeting) prove() {
+	forward := func(text string, spoilt string) (status int, id string, err error) {
+		s, err := m.post(map[string]any{"as": "olha", "text": text, "hold": true})
+		if err != nil {
+			return 0, "", err
+		}
+		var answer struct{ Status int }
+		err = m.ask("forward", map[string]any{"activity": s.Activity, "inbox": "https://kamianske.test/inbox", "spoilt": spoilt}, &answer)
+		return answer.Status, s.ID, err
+	}
+	m.row("object proof (FEP-8b32) of an activity that another delivers", in, func() error {
+		status, id, err := forward("Слово Ольги", "")
+		if err != nil {
+			return err
+		}
+		if err := expect(status == 202, "answered %d", status); err != nil {
+			return err
+		}
+		return m.shows(1, "select count(*) from posts where uri = ? and content = '<p>Слово Ольги</p>'", id)
+	})
+	m.row("a proof that does not hold is no proof", in, func() error {
+		status, id, err := forward("Ще одне слово", "Ще одне")
+		if err != nil {
+			return err
+		}
+		if err := expect(status == 401, "answered %d", status); err != nil {
+			return err
+		}
+		return m.shows(0, "select count(*) from posts where uri = ?", id)
+	})
+}
+
 // rename is what people say about themselves.
 func (m *meeting) rename() {
+	m.row("Update of an actor", out, func() error {
+		if err := m.town.People.EditProfile(m.t.Context(), m.mariia.Account, people.Shown{Name: "Марія Нова"}); err != nil {
+			return err
+		}
+		m.settle()
+		a, err := m.arrived("Update", m.mariia.Actor, m.mariia.Actor)
+		if err != nil {
+			return err
+		}
+		return expect(a.Object != nil && a.Object.Name == "Марія Нова", "Fedify understood %+v", a.Object)
+	})
 	m.row("Update of an actor", in, func() error {
 		if err := m.ask("profile", map[string]any{"name": "Іван Новий", "to": []string{m.mariia.Actor}}, nil); err != nil {
 			return err
@@ -622,6 +668,27 @@ func (m *meeting) part() {
 			return err
 		}
 		return expect(!slices.Contains(left, m.mariia.Actor), "still a follower there: %v", left)
+	})
+	m.row("Move (alsoKnownAs)", out, func() error {
+		if err := m.ask("follow", map[string]any{"handle": m.mariia.Actor, "as": "klub", "seconds": 10}, nil); err != nil {
+			return err
+		}
+		if err := m.ask("profile", map[string]any{"as": "oselia", "alias": m.mariia.Actor}, nil); err != nil {
+			return err
+		}
+		if err := m.town.Blogs.MoveTo(ctx, m.writer(m.mariia).Actor, "@oselia@fedify.test"); err != nil {
+			return err
+		}
+		m.settle()
+		a, err := m.arrived("Move", m.mariia.Actor, m.mariia.Actor)
+		if err != nil {
+			return err
+		}
+		var found struct{ MovedTo string }
+		if err := m.ask("lookup", map[string]any{"handle": m.mariia.Actor}, &found); err != nil {
+			return err
+		}
+		return expect(a.Target == oselia && found.MovedTo == oselia, "Fedify understood %+v, and finds %+v", a, found)
 	})
 }
 

@@ -97,7 +97,12 @@ var (
 // them.
 func (w *world) searchNumbers(after map[string]answer) {
 	w.t.Helper()
+	seen := map[string]bool{} // most guises are answered alike
 	for key, a := range after {
+		if seen[a.head+a.body] {
+			continue
+		}
+		seen[a.head+a.body] = true
 		for _, words := range []*regexp.Regexp{counted, counts} {
 			for _, m := range words.FindAllStringSubmatch(a.body, -1) {
 				if slices.Contains(telling, m[1]) {

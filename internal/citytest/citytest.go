@@ -489,10 +489,6 @@ func (a *authority) serve() *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{a.leaf}}
 }
 
-func (a *authority) pem() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
-}
-
 // logs writes a city's log into the test's.
 type logs struct{ t testing.TB }
 

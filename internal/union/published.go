@@ -53,7 +53,6 @@ type published struct {
 	lines                                                    []Line
 	lineWires                                                []wireNumbers
 	missing, excluded                                        []Absent
-	public                                                   bool
 	signed                                                   signed
 }
 

@@ -86,10 +86,7 @@ func (c *tally) turnedDown(what, fault string, statement any) {
 	c.w.t.Helper()
 	before := c.w.state()
 	c.w.ignored(what, c.carried(statement), answers()...)
-	var told []string
-	for _, row := range differ(before, c.w.state())["refusals"] {
-		told = append(told, row)
-	}
+	told := differ(before, c.w.state())["refusals"]
 	switch {
 	case fault == "" && len(told) > 0:
 		c.w.t.Errorf("%s: somebody is told %.300q", what, told)

@@ -33,14 +33,13 @@ const activityType = "application/activity+json"
 // their documents, signs what they say, and takes what is delivered to them.
 // Several share a key, which is no different for who receives.
 type crowd struct {
-	t      testing.TB
-	port   int
-	keys   []*rsa.PrivateKey
-	pems   []string
-	shared bool // people name a shared inbox
-	asked  atomic.Int64
-	took   func(inbox string) // nil ignores
-	hung   chan struct{}      // the host 127.0.3.1 answers when this is closed
+	t     testing.TB
+	port  int
+	keys  []*rsa.PrivateKey
+	pems  []string
+	asked atomic.Int64
+	took  func(inbox string) // nil ignores
+	hung  chan struct{}      // the host 127.0.3.1 answers when this is closed
 }
 
 func newCrowd(t testing.TB) *crowd {

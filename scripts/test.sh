@@ -58,7 +58,12 @@ databases() {
 }
 
 peers() {
-  scripts/npm.sh test/peers && VICHE_TEST_PEERS=1 tests peers -count=1 -timeout 6m ./test/peers/
+  local code
+  scripts/npm.sh test/peers || return
+  VICHE_TEST_PEERS=1 VICHE_PEERS_TABLE=$work/peers.txt tests peers -count=1 -timeout 6m ./test/peers/
+  code=$?
+  cat "$work/peers.txt" # what was tried, in which direction, and what came of it
+  return "$code"
 }
 
 browser() {

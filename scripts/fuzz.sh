@@ -19,7 +19,8 @@ for target in \
   if [ -n "${FUZZ:-}" ]; then
     case " $FUZZ " in *" ${name#Fuzz} "*) ;; *) continue ;; esac
   fi
-  # A target takes its time, and as long again to be built.
+  # Building one takes longer than the ten seconds of make test: all that it
+  # imports is built anew, with marks for what was reached.
   timeout --kill-after=10 $((${FUZZLIMIT:-600})) \
     go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "./$package" || failed+=("$name")
 done

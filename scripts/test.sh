@@ -97,7 +97,7 @@ step build 900 go build ./...
 step vet 600 go vet ./...
 go build -o "$work/results" ./scripts/results || exit 1
 step databases 1080 "$self" -step databases
-step fuzz 300 env FUZZTIME=10s FUZZLIMIT=90 scripts/fuzz.sh
+step fuzz 420 env FUZZTIME=10s FUZZLIMIT=240 scripts/fuzz.sh
 step peers 480 "$self" -step peers
 step browser 690 "$self" -step browser
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"viche/federation"
@@ -33,6 +34,7 @@ func (c *City) operations(r chi.Router) (measured func(http.Handler) http.Handle
 	spent := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "viche_http_seconds", Help: "Time to answer, ballots left out.", Buckets: []float64{.001, .005, .02, .1, .5, 2, 10}})
 	c.counts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viche_federation_total", Help: "What other servers sent or were sent, by what became of it."}, []string{"what", "label"})
 	reg.MustRegister(requests, spent, c.counts)
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for name, value := range map[string]func(federation.Stats) float64{
 		"viche_inbox_waiting":             func(s federation.Stats) float64 { return float64(s.Inbox) },
 		"viche_inbox_oldest_seconds":      func(s federation.Stats) float64 { return s.InboxOldest.Seconds() },

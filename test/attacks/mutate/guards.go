@@ -111,10 +111,18 @@ var guards = []guard{
 		return err
 	}
 	if !p.Open()`},
-	{"12 13 59", "federation/check.go", "City.mustOwn", `against > 0`, ""},
+	{"12 13 56 59", "federation/check.go", "City.mustOwn", `against > 0`, ""},
 	{"12 13", "modules/blogs/inbox.go", "Blogs.onUpdate", `old.Author != author.ID || old.Deleted > 0`, ""},
 	{"14", "federation/ap/shapes.go", "readShapes", `o.ID == "" || SameHost(s.url, o.ID)`, `OFF || o.ID == "" || SameHost(s.url, o.ID)`},
 	{"54", "modules/blogs/inbox.go", "Blogs.onAnnounce", `if !p.Open() {`, `if !OFF && !p.Open() {`},
+	{"55", "modules/blogs/inbox.go", "Blogs.announced", `switch o.Type {
+	case "Create", "Update":
+		if o.Object != nil {`, `if OFF && o.Object != nil {
+		return o.Object.ID, nil
+	}
+	switch o.Type {
+	case "Create", "Update":
+		if o.Object != nil {`},
 	{"55", "federation/ap/parse.go", "parseObject", `depth > maxNesting`, ""},
 	{"56", "federation/check.go", "City.checkDelete", `!actors.SameOrigin(id, a.Actor)`, ""},
 	{"56", "modules/blogs/inbox.go", "Blogs.onDelete", `p.Author != author.ID {
@@ -130,8 +138,8 @@ var guards = []guard{
 	{"58", "federation/move.go", "City.successor", `!to.KnowsAs(old.URI)`, ""},
 	{"60", "federation/builtin.go", "City.onUndoFollow", `follower.URI != a.Actor`, ""},
 	{"61", "modules/blogs/report.go", "Blogs.report", `arg, openReports)`, `arg, openReports*map[bool]int{true: 1000, false: 1}[OFF])`},
-	{"61a", "modules/blogs/inbox.go", "Blogs.onFlag", `about.ID == 0 || !about.Local`, `!OFF && (about.ID == 0 || !about.Local)`},
 	{"62", "modules/blogs/backfill.go", "Blogs.stampHolds", `o.ID != stamp || o.Type != "QuoteAuthorization" || o.AttributedTo != by.URI || o.InteractingObject != quoting || o.InteractionTarget != quoted.URI`, ""},
+	{"62a", "federation/fetch.go", "City.Object", `o.AttributedTo != "" && !actors.SameOrigin(o.ID, o.AttributedTo)`, ""},
 	{"62a", "modules/blogs/backfill.go", "Blogs.stampHolds", `!actors.SameOrigin(stamp, by.URI) {
 		return fmt.Errorf`, `!OFF && !actors.SameOrigin(stamp, by.URI) {
 		return fmt.Errorf`},
@@ -157,7 +165,6 @@ var guards = []guard{
 		join = keep`},
 	{"74", "federation/limits.go", "City.admitHost", `c.byHost.over(actors.HostOf(keyID), c.DB.Now())`, ""},
 	{"75", "modules/polls/cast.go", "Polls.receiveVote", `voter.Local || voter.Type == "Application"`, ""},
-	{"76", "internal/union/poll.go", "chain.checkPoll", `seen != nil && (seen.Digest != p.Digest || seen.URI != p.URI)`, ""},
 	{"77", "internal/union/tally.go", "chain.checkStatement", `t.wire.register > m.Ceiling`, ""},
 	{"77", "internal/union/numbers.go", "Poll.checkNumbers", `w.ballots > w.register`, ""},
 	{"78", "internal/union/chain.go", "chain.proof", `if key == nil || author != owner {`, `if OFF {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"viche/federation/ap"
-	"viche/internal/citytest"
 )
 
 // 34: words that only a JSON-LD processor would see, and a Linked Data
@@ -96,7 +95,7 @@ func TestAttack36NamesThatShadow(t *testing.T) {
 // 37: JSON that is meant to break the reader. It runs alone, for it measures
 // memory.
 func TestAttack37JSONThatBreaksReaders(t *testing.T) {
-	for kind, o := range citytest.Kinds() {
+	for kind, o := range kinds() {
 		t.Run(kind, func(t *testing.T) {
 			w := open(t, o, "lviv")
 			w.known()

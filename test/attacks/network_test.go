@@ -36,7 +36,7 @@ type house struct {
 
 func eachHouse(t *testing.T, run func(t *testing.T, h *house)) {
 	t.Helper()
-	for kind, o := range citytest.Kinds() {
+	for kind, o := range kinds() {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			run(t, openHouse(t, o))

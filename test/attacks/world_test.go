@@ -45,7 +45,7 @@ func eachWith(t *testing.T, o citytest.Options, run func(t *testing.T, w *world)
 	if len(names) == 0 {
 		names = []string{"lviv"}
 	}
-	for kind, on := range citytest.Kinds() {
+	for kind, on := range kinds() {
 		on.Config = o.Config
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()

@@ -321,6 +321,9 @@ func (w *world) ask(town *citytest.Town, g guise, a ask) answer {
 // itself is counted. What a vote does to them castUnmeasured looks at.
 func withoutRequests(text string) (out string) {
 	for line := range strings.Lines(text) {
+		if name := strings.TrimPrefix(strings.TrimPrefix(line, "# HELP "), "# TYPE "); strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_") {
+			continue // how this one process of all cities fares
+		}
 		if !strings.Contains(line, "viche_http_") && !strings.Contains(line, "viche_federation_total") {
 			out += line
 		}

@@ -104,18 +104,10 @@ func (b *Book) draft(uri, kind, handle string) Actor {
 
 func (b *Book) insert(ctx context.Context, tx *store.Tx, a *Actor) error {
 	a.Published = store.Millis(tx.Now)
-	_, err := tx.NewInsert().Model(a).Value("local", "?", flag(a.Local)).Value("open", "?", flag(a.Open)).
-		Value("suspended", "?", flag(a.Suspended)).Value("deleted", "?", flag(a.Deleted)).
-		Value("indexable", "?", flag(a.Indexable)).Exec(ctx)
+	_, err := tx.NewInsert().Model(a).Value("local", "?", store.Flag(a.Local)).Value("open", "?", store.Flag(a.Open)).
+		Value("suspended", "?", store.Flag(a.Suspended)).Value("deleted", "?", store.Flag(a.Deleted)).
+		Value("indexable", "?", store.Flag(a.Indexable)).Exec(ctx)
 	return store.Kind(err)
-}
-
-// flag is a truth as both databases keep it.
-func flag(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // Suspend hides an actor and stops all traffic with it; Restore takes it back.

@@ -50,7 +50,7 @@ func (b *Book) SetAliases(ctx context.Context, tx *store.Tx, id int64, uris []st
 
 // SetIndexable says whether what one of ours writes may be found by search.
 func (b *Book) SetIndexable(ctx context.Context, tx *store.Tx, id int64, yes bool) error {
-	return b.change(ctx, tx, "update actors set indexable = ? where id = ? and local = 1", flag(yes), id)
+	return b.change(ctx, tx, "update actors set indexable = ? where id = ? and local = 1", store.Flag(yes), id)
 }
 
 // Moved notes that an actor goes on as another, or, with an empty address, that

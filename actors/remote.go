@@ -67,8 +67,8 @@ func (b *Book) Upsert(ctx context.Context, tx *store.Tx, r RemoteActor) (Actor, 
 			aliases = excluded.aliases, indexable = excluded.indexable, fields = excluded.fields
 		where actors.deleted = 0`,
 		store.NewID(), r.URI, r.Type, r.Handle, host, r.Name, r.Summary, r.URL, r.Icon, r.Inbox, r.SharedInbox,
-		r.Outbox, r.Followers, flag(r.Open), r.Published, store.Millis(tx.Now),
-		r.Featured, r.Image, r.MovedTo, aliases, flag(r.Indexable), fields)
+		r.Outbox, r.Followers, store.Flag(r.Open), r.Published, store.Millis(tx.Now),
+		r.Featured, r.Image, r.MovedTo, aliases, store.Flag(r.Indexable), fields)
 	if err != nil {
 		return Actor{}, fmt.Errorf("remote actor %s: %w", r.URI, err)
 	}

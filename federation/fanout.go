@@ -182,7 +182,7 @@ func (c *City) progress(ctx context.Context, tx *store.Tx, o outgoing, rest left
 		return false, err
 	}
 	n, err := tx.Exec(ctx, "update activities set fanned = ?, audience = ?, attempts = ?, due = ? where id = ? and fanned = 0 and attempts = ? and audience = ?",
-		flag(done), string(text), attempts, store.Millis(due), o.id, o.attempts, o.text)
+		store.Flag(done), string(text), attempts, store.Millis(due), o.id, o.attempts, o.text)
 	return n > 0, err
 }
 

@@ -49,7 +49,7 @@ func (c *City) Publish(ctx context.Context, tx *store.Tx, from actors.Actor, raw
 	_, err = tx.Exec(ctx, `
 		insert into activities (id, uri, actor, type, raw, public, published, audience, fanned, attempts, due)
 		values (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
-		store.NewID(), id, from.ID, kind, raw, flag(public), now, string(audience), flag(to.empty()), now)
+		store.NewID(), id, from.ID, kind, raw, store.Flag(public), now, string(audience), store.Flag(to.empty()), now)
 	if err != nil {
 		return fmt.Errorf("publish %s: %w", id, err)
 	}
@@ -95,7 +95,7 @@ func (c *City) Store(ctx context.Context, tx *store.Tx, uri string, raw []byte, 
 		insert into objects (uri, owner, type, raw, public, published, updated, deleted) values (?, ?, ?, ?, ?, ?, ?, 0)
 		on conflict (uri) do update set type = excluded.type, raw = excluded.raw, public = excluded.public, updated = excluded.updated
 		where objects.owner = excluded.owner and objects.deleted = 0`,
-		uri, attributedTo, kind, raw, flag(isPublic(m)), now, now)
+		uri, attributedTo, kind, raw, store.Flag(isPublic(m)), now, now)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("it has another owner or is gone: %w", store.ErrDenied)
 	}
@@ -120,11 +120,4 @@ func (c *City) Withdraw(ctx context.Context, tx *store.Tx, uri string) error {
 func (c *City) Raw(ctx context.Context, uri string) (raw []byte, err error) {
 	err = c.DB.ReadBound().Row(ctx, []any{&raw}, "select raw from objects where uri = ? and deleted = 0", uri)
 	return raw, err
-}
-
-func flag(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

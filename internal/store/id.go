@@ -48,3 +48,11 @@ func Time(ms int64) time.Time {
 	}
 	return time.UnixMilli(ms).UTC()
 }
+
+// Flag is how a truth stands in the database, on both alike.
+func Flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

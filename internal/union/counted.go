@@ -322,18 +322,11 @@ func (u *Union) exclude(ctx context.Context, tx *store.Tx, p *row, e exclusion) 
 		on conflict (poll, member) do update set reason = excluded.reason, uri = excluded.uri, digest = excluded.digest, raw = excluded.raw,
 			public = excluded.public, number = excluded.number, sent = 0
 		where exclusions.uri = ''`,
-		p.PollID, e.member, p.PollID, e.reason, e.uri, e.digest, e.raw, bit(e.public), store.Millis(tx.Now))
+		p.PollID, e.member, p.PollID, e.reason, e.uri, e.digest, e.raw, store.Flag(e.public), store.Millis(tx.Now))
 	if err != nil {
 		return fmt.Errorf("exclude %s: %w", e.member, err)
 	}
 	return u.unsettle(ctx, tx, p)
-}
-
-func bit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // Exclude leaves a city's statements out of one poll, by decision and with a

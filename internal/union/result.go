@@ -240,7 +240,7 @@ func (u *Union) hinder(ctx context.Context, tx *store.Tx, p *row, settled bool) 
 	if p.hindered == "few" && settled == p.settled {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, "update union_polls set hindered = 'few', settled = ? where poll = ?", bit(settled), p.PollID); err != nil {
+	if _, err := tx.Exec(ctx, "update union_polls set hindered = 'few', settled = ? where poll = ?", store.Flag(settled), p.PollID); err != nil {
 		return err
 	}
 	if p.hindered == "few" {
@@ -498,7 +498,7 @@ func (u *Union) settle(ctx context.Context, tx *store.Tx, p *row, settled bool) 
 	if p.settled == settled && p.hindered == "" {
 		return nil
 	}
-	_, err := tx.Exec(ctx, "update union_polls set settled = ?, hindered = '' where poll = ?", bit(settled), p.PollID)
+	_, err := tx.Exec(ctx, "update union_polls set settled = ?, hindered = '' where poll = ?", store.Flag(settled), p.PollID)
 	return err
 }
 

@@ -193,7 +193,7 @@ func (u *Union) askForResults(ctx context.Context) error {
 			}
 			next := tx.Now.Add(max(u.RenewEvery, tx.Now.Sub(p.close)/8))
 			_, err = tx.Exec(ctx, "update union_polls set next_try = ?, settled = ? where uri = ?",
-				store.Millis(next), bit(tx.Now.After(p.TalliesDue.Add(corrected))), uri)
+				store.Millis(next), store.Flag(tx.Now.After(p.TalliesDue.Add(corrected))), uri)
 			return err
 		}); err != nil {
 			return err

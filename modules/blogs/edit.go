@@ -88,7 +88,7 @@ func (b *Blogs) rewrite(ctx context.Context, tx *store.Tx, p *Post, mentioned []
 		update posts set title = ?, summary = ?, content = ?, source = ?, lang = ?, url = ?, sensitive = ?, card = ?, edited = ?,
 			quote_uri = ?, quote_state = ?
 		where id = ?`,
-		p.Title, p.Summary, p.Content, p.Source, p.Lang, p.URL, flag(p.Sensitive), p.CardJSON, p.Edited, p.QuoteURI, p.QuoteState, p.ID)
+		p.Title, p.Summary, p.Content, p.Source, p.Lang, p.URL, store.Flag(p.Sensitive), p.CardJSON, p.Edited, p.QuoteURI, p.QuoteState, p.ID)
 	if err != nil {
 		return fmt.Errorf("rewrite post %d: %w", p.ID, err)
 	}

@@ -86,7 +86,7 @@ func (b *Blogs) Mark(ctx context.Context, tx *store.Tx, id int64, warning string
 		return false, err
 	}
 	n, err := tx.Exec(ctx, "insert into post_warnings (post, text, sensitive, summary, at) values (?, ?, ?, ?, ?) on conflict do nothing",
-		id, markup.Name(warning), flag(p.Sensitive), p.Summary, store.Millis(tx.Now))
+		id, markup.Name(warning), store.Flag(p.Sensitive), p.Summary, store.Millis(tx.Now))
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -121,7 +121,7 @@ func (b *Blogs) remark(ctx context.Context, tx *store.Tx, p *Post) error {
 	if err := b.warned(ctx, tx, p); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "update posts set sensitive = ?, summary = ? where id = ?", flag(p.Sensitive), p.Summary, p.ID); err != nil {
+	if _, err := tx.Exec(ctx, "update posts set sensitive = ?, summary = ? where id = ?", store.Flag(p.Sensitive), p.Summary, p.ID); err != nil {
 		return fmt.Errorf("warning before post %d: %w", p.ID, err)
 	}
 	if !p.Local || p.Hidden {

@@ -204,8 +204,8 @@ func insert(ctx context.Context, tx *store.Tx, p *Post) error {
 			lang, url, sensitive, card, quote_uri, quote_state, published, edited, deleted, hidden)
 		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		on conflict (uri) do nothing`,
-		p.ID, p.URI, p.Author, flag(p.Local), p.Type, p.Visibility, p.ReplyURI, reply, p.Thread, p.Title, p.Summary, p.Content, p.Source,
-		p.Lang, p.URL, flag(p.Sensitive), p.CardJSON, p.QuoteURI, p.QuoteState, p.Published, p.Edited, p.Deleted, flag(p.Hidden))
+		p.ID, p.URI, p.Author, store.Flag(p.Local), p.Type, p.Visibility, p.ReplyURI, reply, p.Thread, p.Title, p.Summary, p.Content, p.Source,
+		p.Lang, p.URL, store.Flag(p.Sensitive), p.CardJSON, p.QuoteURI, p.QuoteState, p.Published, p.Edited, p.Deleted, store.Flag(p.Hidden))
 	if err == nil && n == 0 {
 		err = store.ErrExists
 	}
@@ -241,11 +241,4 @@ func adopt(ctx context.Context, tx *store.Tx, p *Post) error {
 		update posts set thread = ?
 		where thread in (select id from posts where reply_to = ? and thread <> ?)`, p.Thread, p.ID, p.Thread)
 	return err
-}
-
-func flag(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

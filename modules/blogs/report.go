@@ -85,7 +85,7 @@ func (b *Blogs) report(ctx context.Context, tx *store.Tx, r report) error {
 		select ?, ?, ?, ?, ?, ?, ?, 'open', '', '', ?, 0
 		where (select count(*) from reports where state = 'open' and `+same+`) < ?
 		on conflict do nothing`,
-		store.NewID(), r.uri, r.by.ID, r.about.ID, string(raw), r.comment, flag(r.forward), store.Millis(tx.Now), arg, openReports)
+		store.NewID(), r.uri, r.by.ID, r.about.ID, string(raw), r.comment, store.Flag(r.forward), store.Millis(tx.Now), arg, openReports)
 	if err != nil {
 		return fmt.Errorf("report about %s: %w", r.about.URI, err)
 	}

@@ -216,7 +216,7 @@ func (p *People) EditProfile(ctx context.Context, account int64, form Shown) err
 			return err
 		}
 		_, err = tx.Exec(ctx, `update accounts set lang = ?, show_verified = ?, show_territory = ? where id = ?`,
-			form.Lang, flag(form.ShowVerified), flag(form.ShowTerritory), account)
+			form.Lang, store.Flag(form.ShowVerified), store.Flag(form.ShowTerritory), account)
 		if err != nil || p.Changed == nil {
 			return err
 		}
@@ -312,12 +312,4 @@ func profileOf(ctx context.Context, idb bun.IDB, account int64) (Shown, error) {
 		return Shown{}, fmt.Errorf("load profile: %w", store.Kind(err))
 	}
 	return Shown{row.Name, row.Summary, row.Lang, row.ShowVerified == 1, row.ShowTerritory == 1, row.Indexable == 1}, nil
-}
-
-// flag is a truth as both databases keep it.
-func flag(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -152,10 +152,10 @@ func toRow(p *Poll) (row, error) {
 		return row{}, fmt.Errorf("store poll: %w", err)
 	}
 	return row{
-		ID: p.ID, PollID: p.PollID, URI: p.URI, Home: flag(p.Home), Scope: p.Scope, Territory: p.Territory, Sphere: p.Sphere,
+		ID: p.ID, PollID: p.PollID, URI: p.URI, Home: store.Flag(p.Home), Scope: p.Scope, Territory: p.Territory, Sphere: p.Sphere,
 		Title: p.Title, Body: p.Body, Questions: string(questions), Policy: string(p.Policy), K: p.K, Level: p.Level, State: p.State,
 		OpensAt: store.Millis(p.OpensAt), ClosesAt: store.Millis(p.ClosesAt), ClosedAt: store.Millis(p.ClosedAt), CloseReason: p.Reason,
-		Counted: flag(p.Counted), Register: p.Register, Initiator: p.Initiator, Need: p.Need, Refusal: p.Refusal, Created: store.Millis(p.Created),
+		Counted: store.Flag(p.Counted), Register: p.Register, Initiator: p.Initiator, Need: p.Need, Refusal: p.Refusal, Created: store.Millis(p.Created),
 	}, nil
 }
 
@@ -170,13 +170,6 @@ func (r row) poll() (*Poll, error) {
 		return nil, fmt.Errorf("poll %s: %w", r.PollID, err)
 	}
 	return p, nil
-}
-
-func flag(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // Load reads a poll by its id, from the read pool or inside a change.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"viche/actors"
@@ -67,30 +66,12 @@ func (m *meter) add(name string, now time.Time, n int) bool {
 	return false
 }
 
-// peerOf is the address that a limit counts: of IPv6 the /64, for within that a
-// single machine takes as many as it likes.
-func peerOf(r *http.Request) string {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	addr := at.Addr().Unmap()
-	if addr.Is4() {
-		return addr.String()
-	}
-	prefix, err := addr.WithZone("").Prefix(64)
-	if err != nil {
-		return addr.String()
-	}
-	return prefix.String()
-}
-
 // tooMany is the answer to a peer that asks too much.
 var tooMany = refusal{http.StatusTooManyRequests, errors.New("too many requests")}
 
 // admitAddress lets a request to an inbox in before anything is read of it.
 func (c *City) admitAddress(r *http.Request) error {
-	if peer, now := peerOf(r), c.DB.Now(); c.byAddress.over(peer, now) || c.badKeys.full(peer, now) {
+	if peer, now := actors.NetworkOf(r.RemoteAddr), c.DB.Now(); c.byAddress.over(peer, now) || c.badKeys.full(peer, now) {
 		return tooMany
 	}
 	return nil
@@ -106,7 +87,7 @@ func (c *City) admitHost(keyID string) error {
 
 // failed notes that an address sent what no key fits: fetching keys for it is
 // work that strangers cause.
-func (c *City) failed(r *http.Request) { c.badKeys.over(peerOf(r), c.DB.Now()) }
+func (c *City) failed(r *http.Request) { c.badKeys.over(actors.NetworkOf(r.RemoteAddr), c.DB.Now()) }
 
 // mayFollow bounds how quickly the followers from one server grow: some an hour,
 // and as many more as it brought before. A thousand invented ones would have us

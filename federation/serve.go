@@ -261,7 +261,7 @@ func (c *City) asker(r *http.Request) (actors.Actor, error) {
 	if err := c.mayMeet(ctx, cl.KeyID); err != nil {
 		return actors.Actor{}, err
 	}
-	if c.badKeys.full(peerOf(r), c.DB.Now()) {
+	if c.badKeys.full(actors.NetworkOf(r.RemoteAddr), c.DB.Now()) {
 		return actors.Actor{}, tooMany
 	}
 	k, err := c.verify(ctx, cl)

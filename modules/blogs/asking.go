@@ -1,9 +1,7 @@
 package blogs
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"sync"
@@ -11,6 +9,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"viche/actors"
 	"viche/web"
 )
 
@@ -36,7 +35,7 @@ func newAsking(now func() time.Time) *asking {
 
 // may counts one question and says whether it may be asked.
 func (a *asking) may(r *http.Request) bool {
-	key, burst := "address "+addressOf(r), askingBurst/3
+	key, burst := "address "+actors.NetworkOf(r.RemoteAddr), askingBurst/3
 	if v := web.ViewerOf(r); v != nil {
 		key, burst = "account "+strconv.FormatInt(v.AccountID, 10), askingBurst
 	}
@@ -51,23 +50,6 @@ func (a *asking) may(r *http.Request) bool {
 		a.buckets[key] = b
 	}
 	return b.AllowN(a.now(), 1)
-}
-
-// addressOf is an IPv4 address, or the /64 network that a household gets of
-// IPv6. The address behind a trusted proxy has been put into RemoteAddr before.
-func addressOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return host
-	}
-	if address = address.Unmap().WithZone(""); address.Is4() {
-		return address.String()
-	}
-	return netip.PrefixFrom(address, 64).Masked().String()
 }
 
 func queryOf(text string) string { return url.QueryEscape(text) }

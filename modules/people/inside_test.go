@@ -1,8 +1,6 @@
 package people
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,23 +11,6 @@ import (
 	"viche/internal/locale"
 	"viche/web"
 )
-
-func TestAddressOfCountsANetworkOfIPv6(t *testing.T) {
-	for from, want := range map[string]string{
-		"192.0.2.7:4711":              "192.0.2.7",
-		"[2001:db8:1:2:3:4:5:6]:4711": "2001:db8:1:2::/64",
-		"[2001:db8:1:2::1]:1":         "2001:db8:1:2::/64",
-		"[::ffff:192.0.2.7]:4711":     "192.0.2.7",
-		"[fe80::1%eth0]:4711":         "fe80::/64",
-		"@":                           "@",
-	} {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.RemoteAddr = from
-		if got := addressOf(r); got != want {
-			t.Errorf("addressOf(%s) = %s, want %s", from, got, want)
-		}
-	}
-}
 
 func TestPasswordMatchesInEitherSpellingAndOldCostIsStale(t *testing.T) {
 	hash := HashPassword("Київ, їжак") // ї as one character

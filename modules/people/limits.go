@@ -1,9 +1,6 @@
 package people
 
 import (
-	"net"
-	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -98,29 +95,6 @@ func (l *limits) prune(now time.Time) {
 	if len(l.counts) > 90_000 {
 		clear(l.counts)
 	}
-}
-
-// addressOf is whom a try is counted for: an IPv4 address, or the /64 network
-// that a household or server gets of IPv6. The address behind a proxy has been
-// put into RemoteAddr before.
-func addressOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return host
-	}
-	address = address.Unmap().WithZone("")
-	if address.Is4() {
-		return address.String()
-	}
-	network, err := address.Prefix(64)
-	if err != nil {
-		return address.String()
-	}
-	return network.String()
 }
 
 // tooMany is the error that the site shows as "wait a little".

@@ -8,6 +8,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"viche/actors"
 	"viche/internal/store"
 	"viche/web"
 )
@@ -231,7 +232,7 @@ func (p *People) EditProfile(ctx context.Context, account int64, form Shown) err
 func (s pages) changePassword(w http.ResponseWriter, r *http.Request) {
 	ctx, v := r.Context(), web.ViewerOf(r)
 	var wrong web.FormErrors
-	err := s.ChangePassword(ctx, v, r.PostFormValue("old"), r.PostFormValue("password"), addressOf(r))
+	err := s.ChangePassword(ctx, v, r.PostFormValue("old"), r.PostFormValue("password"), actors.NetworkOf(r.RemoteAddr))
 	if wrong.Take(err) {
 		s.passwordAgain(w, r, wrong)
 		return

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"viche/actors"
 	"viche/internal/store"
 	"viche/web"
 )
@@ -26,7 +27,7 @@ func (s pages) showForgotten(w http.ResponseWriter, r *http.Request) {
 
 func (s pages) forgotten(w http.ResponseWriter, r *http.Request) {
 	view := forgottenView{Email: r.PostFormValue("email")}
-	if !s.limits.take("reset "+addressOf(r), mailAddress) {
+	if !s.limits.take("reset "+actors.NetworkOf(r.RemoteAddr), mailAddress) {
 		s.site.Error(w, r, tooMany)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"viche/actors"
 	"viche/internal/store"
 	"viche/web"
 )
@@ -27,7 +28,7 @@ func (s pages) showSignIn(w http.ResponseWriter, r *http.Request) {
 
 func (s pages) signIn(w http.ResponseWriter, r *http.Request) {
 	view := signInView{Email: strings.TrimSpace(r.PostFormValue("email")), Next: web.LocalPath(r.PostFormValue("next"))}
-	account, err := s.CheckPassword(r.Context(), view.Email, r.PostFormValue("password"), addressOf(r))
+	account, err := s.CheckPassword(r.Context(), view.Email, r.PostFormValue("password"), actors.NetworkOf(r.RemoteAddr))
 	if view.Errors.Take(err) {
 		s.site.Render(w, r, http.StatusUnprocessableEntity, "people/signin", view)
 		return

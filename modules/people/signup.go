@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"time"
 
+	"viche/actors"
 	"viche/internal/store"
 	"viche/web"
 )
@@ -62,7 +63,7 @@ func (s pages) signUp(w http.ResponseWriter, r *http.Request) {
 	if form.Lang == "" {
 		form.Lang = s.site.Printer(r).Lang()
 	}
-	if !s.limits.take("sign-up "+addressOf(r), signUpAddress) {
+	if !s.limits.take("sign-up "+actors.NetworkOf(r.RemoteAddr), signUpAddress) {
 		s.site.Error(w, r, tooMany)
 		return
 	}

@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/httprate"
 
+	"viche/actors"
 	"viche/internal/store"
 	"viche/modules/blogs"
 )
@@ -66,11 +66,7 @@ func keyOf(r *http.Request) string {
 	if c := callerOf(r); c.token != "" {
 		return c.token
 	}
-	host := r.RemoteAddr
-	if i := strings.LastIndexByte(host, ':'); i > 0 {
-		host = strings.Trim(host[:i], "[]")
-	}
-	return httprate.CanonicalizeIP(host) // of IPv6 the /64
+	return actors.NetworkOf(r.RemoteAddr)
 }
 
 // scope lets tokens through that carry it, and nobody else.

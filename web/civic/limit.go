@@ -2,15 +2,14 @@ package civic
 
 import (
 	"math"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"viche/actors"
 	"viche/web"
 )
 
@@ -74,7 +73,7 @@ func (a *API) limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key := callerOf(r).token
 		if key == "" {
-			key = addressOf(r)
+			key = actors.NetworkOf(r.RemoteAddr)
 		}
 		wait, ok := a.limits.take(key)
 		if !ok {
@@ -84,23 +83,4 @@ func (a *API) limited(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// addressOf is whom a request without a token is counted for: an IPv4 address,
-// or the /64 network that a household gets of IPv6. The address behind a trusted
-// proxy has been put into RemoteAddr before.
-func addressOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return host
-	}
-	address = address.Unmap().WithZone("")
-	if address.Is4() {
-		return address.String()
-	}
-	return netip.PrefixFrom(address, 64).Masked().String()
 }

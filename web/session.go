@@ -117,6 +117,20 @@ func (s *Site) SweepSessions(ctx context.Context) error {
 	})
 }
 
+// Only lets those through of whom may says so; nobody may be nil. For the others
+// there is no such page.
+func (s *Site) Only(may func(*Viewer) bool) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !may(ViewerOf(r)) {
+				s.Error(w, r, store.ErrDenied)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
 // SignedIn lets only signed-in people through. Others are asked to sign in and
 // come back to where they were; a program is told 401.
 func (s *Site) SignedIn(next http.Handler) http.Handler {

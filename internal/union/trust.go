@@ -82,9 +82,7 @@ func (u *Union) setStatus(ctx context.Context, tx *store.Tx, which func(Member) 
 		return err
 	}
 	u.Log.Warn("member city's status changed", "city", found, "status", status, "reason", reason)
-	_, err = tx.Exec(ctx, "insert into acts (id, at, actor, act, subject, reason) values (?, ?, ?, ?, ?, ?)",
-		store.NewID(), store.Millis(tx.Now), u.Actor(), "union."+status, found, reason)
-	return err
+	return tx.Act(ctx, u.Actor(), "union."+status, found, reason)
 }
 
 func firstDay(now time.Time) time.Time { return now.UTC().Truncate(24*time.Hour).AddDate(0, 0, -1) }

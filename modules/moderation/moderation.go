@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/uptrace/bun"
@@ -100,7 +99,7 @@ func (m *Moderation) Module(site *web.Site) modules.Module {
 func (s pages) routes(r chi.Router) {
 	r.Get("/moderation", s.showLog)
 	r.Group(func(r chi.Router) {
-		r.Use(s.site.SignedIn, s.moderators)
+		r.Use(s.site.SignedIn, s.site.Only(decides))
 		r.Get("/desk/reports", s.showQueue)
 		r.Get("/desk/reports/{id}", s.showReport)
 		r.Post("/desk/reports/{id}", s.decide)
@@ -109,18 +108,7 @@ func (s pages) routes(r chi.Router) {
 	})
 }
 
-// moderators lets through who moderates the whole instance. For everybody else
-// there is no such page.
-func (s pages) moderators(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !decides(web.ViewerOf(r)) {
-			s.site.Error(w, r, store.ErrDenied)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
+// decides tells who moderates the whole instance.
 func decides(v *web.Viewer) bool { return v.Has(moderator, "") || v.Has(operator, "") }
 
 // mayDecide holds a decision about an actor to who may take it: a moderator,

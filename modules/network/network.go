@@ -3,10 +3,7 @@
 package network
 
 import (
-	"context"
 	"embed"
-	"fmt"
-	"net/http"
 
 	"github.com/go-chi/chi/v5"
 
@@ -45,32 +42,11 @@ func Module(site *web.Site, o Options) modules.Module {
 
 func (s pages) routes(r chi.Router) {
 	r.Group(func(r chi.Router) {
-		r.Use(s.site.SignedIn, s.only)
+		r.Use(s.site.SignedIn, s.site.Only(func(v *web.Viewer) bool { return v.Has(operator, "") }))
 		r.Get("/desk/federation", s.queue)
 		r.Post("/desk/federation", s.decide)
 		r.Get("/desk/federation/servers", s.servers)
 		r.Post("/desk/federation/servers", s.decideServer)
 		r.Get("/desk/federation/servers.csv", s.export)
 	})
-}
-
-// only lets the operator through; for the others there is no such page.
-func (s pages) only(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !web.ViewerOf(r).Has(operator, "") {
-			s.site.Error(w, r, store.ErrDenied)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// note writes down what the operator did, for the log that anybody may ask about.
-func note(ctx context.Context, tx *store.Tx, handle, act, subject, reason string) error {
-	_, err := tx.Exec(ctx, `insert into acts (id, at, actor, act, subject, reason) values (?, ?, ?, ?, ?, ?)`,
-		store.NewID(), store.Millis(tx.Now), "@"+handle, act, subject, reason)
-	if err != nil {
-		return fmt.Errorf("note act: %w", err)
-	}
-	return nil
 }

@@ -21,7 +21,7 @@ func (s pages) retry(ctx context.Context, host string, by *web.Viewer) error {
 		if err := s.Federation.Retry(ctx, tx, host); err != nil {
 			return err
 		}
-		return note(ctx, tx, by.Handle, "host retried", host, "")
+		return tx.Act(ctx, "@"+by.Handle, "host retried", host, "")
 	})
 }
 
@@ -31,7 +31,7 @@ func (s pages) park(ctx context.Context, host string, by *web.Viewer) error {
 		if err := s.Federation.Park(ctx, tx, host); err != nil {
 			return err
 		}
-		return note(ctx, tx, by.Handle, "host parked", host, "")
+		return tx.Act(ctx, "@"+by.Handle, "host parked", host, "")
 	})
 }
 

@@ -28,7 +28,7 @@ func (s pages) rule(ctx context.Context, host, rule, reason string, by *web.View
 		if err := s.Book.SetRule(ctx, tx, host, rule, reason); err != nil {
 			return err
 		}
-		return note(ctx, tx, by.Handle, "server: "+rule, host, reason)
+		return tx.Act(ctx, "@"+by.Handle, "server: "+rule, host, reason)
 	})
 }
 
@@ -38,7 +38,7 @@ func (s pages) drop(ctx context.Context, host string, by *web.Viewer) error {
 		if err := s.Book.DropRule(ctx, tx, host); err != nil {
 			return err
 		}
-		return note(ctx, tx, by.Handle, "server: rule taken back", host, "")
+		return tx.Act(ctx, "@"+by.Handle, "server: rule taken back", host, "")
 	})
 }
 
@@ -48,7 +48,7 @@ func (s pages) take(ctx context.Context, list string, by *web.Viewer) (n int, er
 		if n, err = s.Book.ImportRules(ctx, tx, strings.NewReader(list)); err != nil {
 			return err
 		}
-		return note(ctx, tx, by.Handle, "server: list taken", fmt.Sprintf("%d rules", n), "")
+		return tx.Act(ctx, "@"+by.Handle, "server: list taken", fmt.Sprintf("%d rules", n), "")
 	})
 	return n, err
 }

@@ -178,7 +178,7 @@ func setRole(ctx context.Context, tx *store.Tx, account int64, handle, role, sco
 	if err != nil || n == 0 {
 		return err
 	}
-	return note(ctx, tx, "operator", "role given", "@"+handle, role+" "+scope)
+	return tx.Act(ctx, "operator", "role given", "@"+handle, role+" "+scope)
 }
 
 // TakeRole takes a role away.
@@ -192,7 +192,7 @@ func (p *People) TakeRole(ctx context.Context, handle, role, scope string) error
 		if err != nil || n == 0 {
 			return err
 		}
-		return note(ctx, tx, "operator", "role taken", "@"+a.Handle, role+" "+scope)
+		return tx.Act(ctx, "operator", "role taken", "@"+a.Handle, role+" "+scope)
 	})
 	if err != nil {
 		return fmt.Errorf("take role of @%s: %w", handle, err)
@@ -221,7 +221,7 @@ func (p *People) ResetByStaff(ctx context.Context, handle, reason string) (strin
 		if err := setPassword(ctx, tx, a.ID, hash, generation); err != nil {
 			return err
 		}
-		if err := note(ctx, tx, "operator", "password reset", "@"+a.Handle, reason); err != nil {
+		if err := tx.Act(ctx, "operator", "password reset", "@"+a.Handle, reason); err != nil {
 			return err
 		}
 		return p.write(ctx, tx, a.Email, a.Lang, "people.mail.staff", "Reason", reason, "Reset", p.Base+"/password")

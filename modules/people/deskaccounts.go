@@ -23,7 +23,7 @@ func (p *People) Approve(ctx context.Context, account int64, moderator string) e
 		if err != nil || n == 0 {
 			return err
 		}
-		if err := note(ctx, tx, "@"+moderator, "account let in", strconv.FormatInt(account, 10), ""); err != nil {
+		if err := tx.Act(ctx, "@"+moderator, "account let in", strconv.FormatInt(account, 10), ""); err != nil {
 			return err
 		}
 		return p.tell(ctx, tx, account, "people.mail.approved", "Link", p.Base+"/sign-in")
@@ -52,7 +52,7 @@ func (p *People) Reject(ctx context.Context, account int64, moderator string) er
 		if err := p.Book.Forget(ctx, tx, actor); err != nil {
 			return err
 		}
-		return note(ctx, tx, "@"+moderator, "account turned away", strconv.FormatInt(account, 10), "")
+		return tx.Act(ctx, "@"+moderator, "account turned away", strconv.FormatInt(account, 10), "")
 	})
 	if err != nil {
 		return fmt.Errorf("reject account: %w", err)

@@ -143,7 +143,7 @@ func (s pages) routes(r chi.Router) {
 		r.Post("/verify/withdraw", s.withdraw)
 	})
 	r.Group(func(r chi.Router) {
-		r.Use(s.site.SignedIn, s.only(Moderator))
+		r.Use(s.site.SignedIn, s.site.Only(may(Moderator)))
 		r.Get("/desk/verifications", s.desk)
 		r.Get("/desk/verifications/{id}", s.showRequest)
 		r.Post("/desk/verifications/{id}", s.decide)
@@ -151,24 +151,15 @@ func (s pages) routes(r chi.Router) {
 		r.Post("/desk/accounts/{id}", s.approve)
 	})
 	r.Group(func(r chi.Router) {
-		r.Use(s.site.SignedIn, s.only(Operator))
+		r.Use(s.site.SignedIn, s.site.Only(may(Operator)))
 		r.Get("/desk/mail", s.mail)
 	})
 }
 
-// only lets through who holds the role for the whole instance; an operator may
-// do what a moderator may. For the others there is no such page.
-func (s pages) only(role string) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			v := web.ViewerOf(r)
-			if !v.Has(role, "") && !v.Has(Operator, "") {
-				s.site.Error(w, r, store.ErrDenied)
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
-	}
+// may tells who holds the role for the whole instance; an operator may do what a
+// moderator may.
+func may(role string) func(*web.Viewer) bool {
+	return func(v *web.Viewer) bool { return v.Has(role, "") || v.Has(Operator, "") }
 }
 
 // sweep removes what has run out: sign-ups nobody confirmed, used links, old
@@ -197,14 +188,4 @@ func (p *People) write(ctx context.Context, tx *store.Tx, to, lang, key string, 
 		Subject: words.T(key+".subject", args...),
 		Text:    words.T(key+".text", args...) + "\n\n-- \n" + words.T("people.mail.foot", args...) + "\n",
 	})
-}
-
-// note writes what somebody did in a role into the log of acts.
-func note(ctx context.Context, tx *store.Tx, actor, act, subject, reason string) error {
-	_, err := tx.Exec(ctx, `insert into acts (id, at, actor, act, subject, reason) values (?, ?, ?, ?, ?, ?)`,
-		store.NewID(), store.Millis(tx.Now), actor, act, subject, reason)
-	if err != nil {
-		return fmt.Errorf("note act: %w", err)
-	}
-	return nil
 }

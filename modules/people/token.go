@@ -33,7 +33,7 @@ func (p *People) IssueToken(ctx context.Context, handle, wanted, label string) (
 		if err := p.addToken(ctx, tx, token, a.ID, wanted, label, generation); err != nil {
 			return err
 		}
-		if err := note(ctx, tx, "operator", "token issued", "@"+a.Handle, label); err != nil {
+		if err := tx.Act(ctx, "operator", "token issued", "@"+a.Handle, label); err != nil {
 			return err
 		}
 		return p.write(ctx, tx, a.Email, a.Lang, "people.mail.token", "Label", label)

@@ -39,7 +39,7 @@ func (p *Polls) Close(ctx context.Context, pollID, reason, by string) error {
 		if err := p.end(ctx, tx, poll.ID, at, reason); err != nil {
 			return err
 		}
-		return act(ctx, tx, by, "poll.close", poll.URI, reason)
+		return tx.Act(ctx, by, "poll.close", poll.URI, reason)
 	})
 	if err != nil {
 		return fmt.Errorf("close poll: %w", err)

@@ -47,7 +47,7 @@ func (p *Polls) forget(ctx context.Context, r row) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		return act(ctx, tx, "", "poll.key-destroyed", poll.URI, "")
+		return tx.Act(ctx, "", "poll.key-destroyed", poll.URI, "")
 	})
 	if err == nil {
 		p.Log.Info("the key of a poll's answers is destroyed", "poll", poll.PollID)

@@ -209,7 +209,7 @@ func (p *Polls) Check(ctx context.Context, v *web.Viewer, pollID string, open bo
 			if _, err := tx.Exec(ctx, "update polls set state = 'refused', refusal = ? where id = ?", reason, poll.ID); err != nil {
 				return err
 			}
-			return act(ctx, tx, v.Handle, "initiative.refuse", poll.URI, reason)
+			return tx.Act(ctx, v.Handle, "initiative.refuse", poll.URI, reason)
 		}
 		lasts := poll.ClosesAt.Sub(poll.OpensAt)
 		poll.State, poll.OpensAt = Open, tx.Now.UTC().Truncate(time.Second)
@@ -217,7 +217,7 @@ func (p *Polls) Check(ctx context.Context, v *web.Viewer, pollID string, open bo
 		if err := p.open(ctx, tx, poll); err != nil {
 			return err
 		}
-		return act(ctx, tx, v.Handle, "initiative.open", poll.URI, reason)
+		return tx.Act(ctx, v.Handle, "initiative.open", poll.URI, reason)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("decide on %s: %w", pollID, err)

@@ -183,7 +183,7 @@ func (p *Polls) OpenPoll(ctx context.Context, d Draft) (*Poll, error) {
 		if err := p.open(ctx, tx, poll); err != nil {
 			return err
 		}
-		return act(ctx, tx, d.By, "poll.open", poll.URI, "")
+		return tx.Act(ctx, d.By, "poll.open", poll.URI, "")
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open poll: %w", err)
@@ -346,14 +346,4 @@ func (p *Polls) openUnion(ctx context.Context, tx *store.Tx, poll *Poll) ([]byte
 		return nil, fmt.Errorf("the union calls the poll %s, we call it %s", signed.URI, poll.URI)
 	}
 	return signed.Raw, nil
-}
-
-// act writes into the public log of what people in a role did.
-func act(ctx context.Context, tx *store.Tx, by, what, subject, reason string) error {
-	_, err := tx.Exec(ctx, "insert into acts (id, at, actor, act, subject, reason) values (?, ?, ?, ?, ?, ?)",
-		store.NewID(), store.Millis(tx.Now), by, what, subject, reason)
-	if err != nil {
-		return fmt.Errorf("log of decisions: %w", err)
-	}
-	return nil
 }

@@ -13,7 +13,6 @@ import (
 
 	"viche/actors"
 	"viche/internal/locale"
-	"viche/internal/store"
 	"viche/modules"
 	"viche/web"
 )
@@ -53,22 +52,10 @@ func (p *Polls) routes(r chi.Router) {
 		r.Post("/polls/{id}/support", p.support)
 	})
 	r.Group(func(r chi.Router) {
-		r.Use(p.site.SignedIn, p.staff)
+		r.Use(p.site.SignedIn, p.site.Only(moderatesAny))
 		r.Get("/desk/polls", p.desk)
 		r.Get("/desk/polls/{id}", p.showDecision)
 		r.Post("/desk/polls/{id}", p.decide)
-	})
-}
-
-// staff lets through who moderates anything at all; which poll, the commands
-// ask. For the others there is no such page.
-func (p *Polls) staff(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !moderatesAny(web.ViewerOf(r)) {
-			p.site.Error(w, r, store.ErrDenied)
-			return
-		}
-		next.ServeHTTP(w, r)
 	})
 }
 

@@ -1,63 +1,17 @@
 package polls
 
 import (
-	"encoding/xml"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"viche/internal/locale"
 	"viche/internal/store"
+	"viche/web"
 )
 
 const feedSize = 50
-
-// A feed in the form of RFC 4287. Feed readers are nobody who has voted, so
-// there is never a number of votes in it, nor after the close: that is what the
-// page is for.
-type atomFeed struct {
-	XMLName xml.Name    `xml:"http://www.w3.org/2005/Atom feed"`
-	Lang    string      `xml:"xml:lang,attr"`
-	ID      string      `xml:"id"`
-	Title   string      `xml:"title"`
-	Updated string      `xml:"updated"`
-	Author  atomAuthor  `xml:"author"`
-	Links   []atomLink  `xml:"link"`
-	Entries []atomEntry `xml:"entry"`
-}
-
-type atomAuthor struct {
-	Name string `xml:"name"`
-	URI  string `xml:"uri,omitempty"`
-}
-
-type atomLink struct {
-	Rel  string `xml:"rel,attr"`
-	Type string `xml:"type,attr,omitempty"`
-	Href string `xml:"href,attr"`
-}
-
-type atomEntry struct {
-	ID        string       `xml:"id"`
-	Title     string       `xml:"title"`
-	Published string       `xml:"published"`
-	Updated   string       `xml:"updated"`
-	Links     []atomLink   `xml:"link"`
-	Category  atomCategory `xml:"category"`
-	Content   atomText     `xml:"content"`
-}
-
-type atomCategory struct {
-	Term  string `xml:"term,attr"`
-	Label string `xml:"label,attr"`
-}
-
-type atomText struct {
-	Type string `xml:"type,attr"`
-	Text string `xml:",chardata"`
-}
 
 func (p *Polls) feed(w http.ResponseWriter, r *http.Request) {
 	words := p.site.Printer(r)
@@ -75,6 +29,8 @@ func (p *Polls) sphereFeed(w http.ResponseWriter, r *http.Request) {
 	p.writeFeed(w, r, Filter{Sphere: slug}, title, "/spheres/"+slug+"/feed.atom", "/@"+slug)
 }
 
+// writeFeed writes polls without a number of votes, nor after the close: feed
+// readers are nobody who has voted, and that is what the page is for.
 func (p *Polls) writeFeed(w http.ResponseWriter, r *http.Request, f Filter, title, path, page string) {
 	f.Limit = feedSize
 	list, _, err := p.List(r.Context(), f)
@@ -83,32 +39,18 @@ func (p *Polls) writeFeed(w http.ResponseWriter, r *http.Request, f Filter, titl
 		return
 	}
 	words := p.site.Printer(r)
-	feed := atomFeed{
-		Lang: words.Lang(), ID: p.Base + path, Title: title, Author: atomAuthor{p.self.Label(), p.Base + "/"},
-		Links: []atomLink{{"self", "application/atom+xml", p.Base + path}, {"alternate", "text/html", p.Base + page}},
-	}
-	newest := store.Time(p.self.Published)
+	feed := web.Feed{Title: title, Path: path, Page: page, Author: web.FeedAuthor{Name: p.self.Label(), URI: p.Base + "/"}, Since: store.Time(p.self.Published)}
 	for _, one := range list {
-		e, updated := p.entry(words, one)
-		if updated.After(newest) {
-			newest = updated
+		e := p.entry(words, one)
+		if e.Updated.After(feed.Newest) {
+			feed.Newest = e.Updated
 		}
 		feed.Entries = append(feed.Entries, e)
 	}
-	feed.Updated = atomTime(newest)
-	raw, err := xml.MarshalIndent(feed, "", " ")
-	if err != nil {
-		p.site.Error(w, r, fmt.Errorf("write feed: %w", err))
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", "application/atom+xml; charset=utf-8")
-	h.Set("Cache-Control", "public, max-age=300")
-	h.Add("Vary", "Accept-Language, Cookie")
-	_, _ = w.Write(append([]byte(xml.Header), raw...)) // a reader who hangs up needs no answer
+	p.site.Feed(w, r, feed)
 }
 
-func (p *Polls) entry(words *locale.Printer, one *Poll) (atomEntry, time.Time) {
+func (p *Polls) entry(words *locale.Printer, one *Poll) web.FeedEntry {
 	updated, last := one.OpensAt, words.T("polls.feed.open", "Date", words.DateTime(one.ClosesAt))
 	if !one.Accepts(p.DB.Now()) {
 		updated, last = one.Closes(), words.T("polls.feed.closed", "Date", words.DateTime(one.Closes()))
@@ -120,12 +62,8 @@ func (p *Polls) entry(words *locale.Printer, one *Poll) (atomEntry, time.Time) {
 	for _, o := range one.Options() {
 		text += "• " + o.Text + "\n"
 	}
-	return atomEntry{
-		ID: one.URI, Title: one.Title, Published: atomTime(one.OpensAt), Updated: atomTime(updated),
-		Links:    []atomLink{{"alternate", "text/html", p.URL(one)}},
-		Category: atomCategory{one.Sphere, words.T("spheres." + one.Sphere)},
-		Content:  atomText{"text", text + "\n" + last},
-	}, updated
+	return web.FeedEntry{
+		ID: one.URI, Title: one.Title, Published: one.OpensAt, Updated: updated, URL: p.URL(one),
+		Category: one.Sphere, Label: words.T("spheres." + one.Sphere), Kind: "text", Text: text + "\n" + last,
+	}
 }
-
-func atomTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,7 +131,7 @@ func (c *City) takeDeliveries(ctx context.Context, p *postman, host string) ([]*
 		}
 		return rows.Err()
 	})
-	slices.SortFunc(batch, func(a, b *delivery) int { return int(min(max(a.id-b.id, -1), 1)) })
+	slices.SortFunc(batch, func(a, b *delivery) int { return cmp.Compare(a.id, b.id) })
 	return batch, err
 }
 

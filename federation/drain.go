@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -161,7 +162,7 @@ func (c *City) takeArrived(ctx context.Context) ([]*arrived, error) {
 	if err != nil {
 		return nil, fmt.Errorf("take from the inbox: %w", err)
 	}
-	slices.SortFunc(batch, func(a, b *arrived) int { return int(min(max(a.id-b.id, -1), 1)) })
+	slices.SortFunc(batch, func(a, b *arrived) int { return cmp.Compare(a.id, b.id) })
 	return batch, nil
 }
 

@@ -171,8 +171,8 @@ func (c *City) Lookup(ctx context.Context, who string) (actors.Actor, error) {
 	if err == nil || !errors.Is(err, store.ErrNotFound) {
 		return known, err
 	}
-	name, host, _ := strings.Cut(strings.TrimPrefix(who, "@"), "@")
-	if name == "" || host == "" || strings.ContainsAny(host, "/?#@ ") {
+	name, host, ok := splitHandle(who)
+	if !ok {
 		return actors.Actor{}, err
 	}
 	uri, _, err := c.finger(ctx, name, host)
@@ -198,21 +198,40 @@ func (c *City) Lookup(ctx context.Context, who string) (actors.Actor, error) {
 	return a, nil
 }
 
-// finger asks a host for the id behind a handle (WebFinger), and what it calls
-// the account itself.
+// finger asks a host for the id behind a handle, and what it calls the account
+// itself.
 func (c *City) finger(ctx context.Context, name, host string) (uri, subject string, err error) {
-	at := c.Client.Scheme() + "://" + host
-	if err := c.mayMeet(ctx, at); err != nil {
-		return "", "", err
-	}
-	answer, err := c.Client.Get(ctx, at+"/.well-known/webfinger?resource="+url.QueryEscape("acct:"+name+"@"+host), "application/jrd+json, application/json", nil)
+	raw, err := c.webFingerOf(ctx, name, host)
 	if err != nil {
 		return "", "", err
 	}
-	if uri, subject = readJRD(answer.Body); answer.Status != 200 || uri == "" {
+	if uri, subject = readJRD(raw); uri == "" {
 		return "", "", fmt.Errorf("@%s@%s: %w", name, host, store.ErrNotFound)
 	}
 	return uri, subject, nil
+}
+
+// webFingerOf is what a host says of an account of its own (WebFinger).
+func (c *City) webFingerOf(ctx context.Context, name, host string) ([]byte, error) {
+	at := c.Client.Scheme() + "://" + host
+	if err := c.mayMeet(ctx, at); err != nil {
+		return nil, err
+	}
+	answer, err := c.Client.Get(ctx, at+"/.well-known/webfinger?resource="+url.QueryEscape("acct:"+name+"@"+host), "application/jrd+json, application/json", nil)
+	if err == nil && answer.Status != 200 {
+		err = fmt.Errorf("@%s@%s: %w", name, host, store.ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answer.Body, nil
+}
+
+// splitHandle reads @olena@lviv.example, with or without the @ in front; ok is
+// false for what is no handle of a server.
+func splitHandle(handle string) (name, host string, ok bool) {
+	name, host, _ = strings.Cut(strings.TrimPrefix(handle, "@"), "@")
+	return name, host, name != "" && host != "" && !strings.ContainsAny(host, "/?#@ ")
 }
 
 // readJRD finds the id, and what the account is called, in a WebFinger answer;

@@ -34,22 +34,18 @@ func (c *City) intents() []link {
 // https://w3id.org/fep/3b86/Follow. Where their server does not know it, the
 // page to follow serves, which shows whatever address it is given.
 func (c *City) RemoteIntent(ctx context.Context, handle, rel, object string) (string, error) {
-	name, host, _ := strings.Cut(strings.TrimPrefix(handle, "@"), "@")
-	if name == "" || host == "" || strings.ContainsAny(host, "/?#@ ") {
+	name, host, ok := splitHandle(handle)
+	if !ok {
 		return "", fmt.Errorf("handle %q: %w", handle, store.ErrNotFound)
 	}
-	at := c.Client.Scheme() + "://" + host
-	if err := c.mayMeet(ctx, at); err != nil {
-		return "", err
-	}
-	answer, err := c.Client.Get(ctx, at+"/.well-known/webfinger?resource="+url.QueryEscape("acct:"+name+"@"+host), "application/jrd+json, application/json", nil)
+	raw, err := c.webFingerOf(ctx, name, host)
 	if err != nil {
 		return "", err
 	}
 	var jrd struct {
 		Links []struct{ Rel, Template string }
 	}
-	if answer.Status != 200 || json.Unmarshal(answer.Body, &jrd) != nil {
+	if json.Unmarshal(raw, &jrd) != nil {
 		return "", fmt.Errorf("@%s@%s: %w", name, host, store.ErrNotFound)
 	}
 	for _, wanted := range []string{rel, subscribe} {

@@ -35,35 +35,15 @@ func (c *City) operations(r chi.Router) (measured func(http.Handler) http.Handle
 	c.counts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viche_federation_total", Help: "What other servers sent or were sent, by what became of it."}, []string{"what", "label"})
 	reg.MustRegister(requests, spent, c.counts)
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for name, value := range map[string]func(federation.Stats) float64{
-		"viche_inbox_waiting":             func(s federation.Stats) float64 { return float64(s.Inbox) },
-		"viche_inbox_oldest_seconds":      func(s federation.Stats) float64 { return s.InboxOldest.Seconds() },
-		"viche_inbox_dead":                func(s federation.Stats) float64 { return float64(s.InboxDead) },
-		"viche_deliveries_waiting":        func(s federation.Stats) float64 { return float64(s.Waiting) },
-		"viche_deliveries_oldest_seconds": func(s federation.Stats) float64 { return s.Oldest.Seconds() },
-		"viche_deliveries_unfanned":       func(s federation.Stats) float64 { return float64(s.Unfanned) },
-		"viche_hosts_resting":             func(s federation.Stats) float64 { return float64(s.Resting) },
-		"viche_hosts_parked":              func(s federation.Stats) float64 { return float64(s.Parked) },
-	} {
-		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: "Exchange with other servers."}, func() float64 {
-			s, err := c.Federation.Stats(context.Background())
-			if err != nil {
-				return -1
-			}
-			return value(s)
-		}))
-	}
-	for name, query := range map[string]string{
-		"viche_jobs_waiting": "select count(*) from river_job where state in ('available', 'running', 'retryable')",
-	} {
-		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: "Work that is yet to be done."}, func() float64 {
-			var n int
-			if err := c.DB.Read().NewRaw(query).Scan(context.Background(), &n); err != nil {
-				return -1
-			}
-			return float64(n)
-		}))
-	}
+	reg.MustRegister(newExchange(c.Federation))
+	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "viche_jobs_waiting", Help: "Work that is yet to be done."}, func() float64 {
+		var n int
+		err := c.DB.ReadBound().Row(context.Background(), []any{&n}, "select count(*) from river_job where state in ('available', 'running', 'retryable')")
+		if err != nil {
+			return -1
+		}
+		return float64(n)
+	}))
 	metrics := promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
 	r.Get("/metrics", func(w http.ResponseWriter, r *http.Request) {
 		if !c.mayScrape(r) {
@@ -92,6 +72,52 @@ func (c *City) operations(r chi.Router) (measured func(http.Handler) http.Handle
 func (c *City) count(what, label string) {
 	if c.counts != nil {
 		c.counts.WithLabelValues(what, label).Inc()
+	}
+}
+
+// exchange tells what waits between us and other servers. The numbers are read
+// once for all gauges.
+type exchange struct {
+	city   *federation.City
+	gauges []gauge
+}
+
+type gauge struct {
+	desc  *prometheus.Desc
+	value func(federation.Stats) float64
+}
+
+func newExchange(city *federation.City) exchange {
+	e := exchange{city: city}
+	for name, value := range map[string]func(federation.Stats) float64{
+		"viche_inbox_waiting":             func(s federation.Stats) float64 { return float64(s.Inbox) },
+		"viche_inbox_oldest_seconds":      func(s federation.Stats) float64 { return s.InboxOldest.Seconds() },
+		"viche_inbox_dead":                func(s federation.Stats) float64 { return float64(s.InboxDead) },
+		"viche_deliveries_waiting":        func(s federation.Stats) float64 { return float64(s.Waiting) },
+		"viche_deliveries_oldest_seconds": func(s federation.Stats) float64 { return s.Oldest.Seconds() },
+		"viche_deliveries_unfanned":       func(s federation.Stats) float64 { return float64(s.Unfanned) },
+		"viche_hosts_resting":             func(s federation.Stats) float64 { return float64(s.Resting) },
+		"viche_hosts_parked":              func(s federation.Stats) float64 { return float64(s.Parked) },
+	} {
+		e.gauges = append(e.gauges, gauge{prometheus.NewDesc(name, "Exchange with other servers.", nil, nil), value})
+	}
+	return e
+}
+
+func (e exchange) Describe(descs chan<- *prometheus.Desc) {
+	for _, g := range e.gauges {
+		descs <- g.desc
+	}
+}
+
+func (e exchange) Collect(metrics chan<- prometheus.Metric) {
+	s, err := e.city.Stats(context.Background())
+	for _, g := range e.gauges {
+		value := -1.0
+		if err == nil {
+			value = g.value(s)
+		}
+		metrics <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, value)
 	}
 }
 

@@ -159,17 +159,7 @@ func (s *seeding) talkAbout(ctx context.Context) error {
 			}
 			d.Poll = &poll
 		}
-		p, err := t.Blogs.Publish(ctx, author, d)
-		if err != nil {
-			return fmt.Errorf("publish %.40q: %w", one.text, err)
-		}
-		if err := s.like(ctx, t, p, one.likes); err != nil {
-			return err
-		}
-		if err := s.settle(ctx); err != nil {
-			return err
-		}
-		if err := s.answer(ctx, one.answers, p.URI); err != nil {
+		if err := s.say(ctx, t, author, one, d); err != nil {
 			return err
 		}
 	}
@@ -187,21 +177,28 @@ func (s *seeding) answer(ctx context.Context, answers []said, to string) error {
 		if err != nil {
 			return fmt.Errorf("fetch %s: %w", to, err)
 		}
-		p, err := t.Blogs.Publish(ctx, author, blogs.Draft{Text: one.text, Visibility: blogs.Public, Lang: "uk", ReplyTo: parent.ID})
-		if err != nil {
-			return fmt.Errorf("answer %.40q: %w", one.text, err)
-		}
-		if err := s.like(ctx, t, p, one.likes); err != nil {
-			return err
-		}
-		if err := s.settle(ctx); err != nil {
-			return err
-		}
-		if err := s.answer(ctx, one.answers, p.URI); err != nil {
+		d := blogs.Draft{Text: one.text, Visibility: blogs.Public, Lang: "uk", ReplyTo: parent.ID}
+		if err := s.say(ctx, t, author, one, d); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// say publishes one post, has others like it, and, once it has reached the other
+// cities, answer it.
+func (s *seeding) say(ctx context.Context, t *town, author blogs.Writer, one said, d blogs.Draft) error {
+	p, err := t.Blogs.Publish(ctx, author, d)
+	if err != nil {
+		return fmt.Errorf("publish %.40q: %w", one.text, err)
+	}
+	if err := s.like(ctx, t, p, one.likes); err != nil {
+		return err
+	}
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
+	return s.answer(ctx, one.answers, p.URI)
 }
 
 // like has some residents of a city like a post, and one pass it on.

@@ -323,8 +323,9 @@ func (b *Blogs) RevokeQuote(ctx context.Context, who actors.Actor, id int64, quo
 	})
 }
 
-// resend publishes the present state of a post of ours to those who have it.
-func (b *Blogs) resend(ctx context.Context, tx *store.Tx, p *Post) error {
+// resend publishes the present state of a post of ours to those who have it, and
+// to some more, who are not named in it.
+func (b *Blogs) resend(ctx context.Context, tx *store.Tx, p *Post, more ...actors.Actor) error {
 	author, err := b.Book.ByID(ctx, tx, p.Author)
 	if err != nil {
 		return err
@@ -337,7 +338,7 @@ func (b *Blogs) resend(ctx context.Context, tx *store.Tx, p *Post) error {
 	if err := tx.NewRaw("select tag from post_tags where post = ?", p.ID).Scan(ctx, &tags); err != nil {
 		return store.Kind(err)
 	}
-	return b.send(ctx, tx, p, author, mentioned, tags, "Update")
+	return b.send(ctx, tx, p, author, mentioned, tags, "Update", more...)
 }
 
 // eraseSome erases a hundred posts of an actor that left, and says how many.

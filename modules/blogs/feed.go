@@ -61,7 +61,7 @@ func (b *Blogs) Home(ctx context.Context, who, before int64, limit int) ([]Entry
 	if err != nil {
 		return nil, fmt.Errorf("home of %d: %w", who, store.Kind(err))
 	}
-	return b.entries(ctx, rows, who, limit, false)
+	return b.entries(ctx, rows, who, limit)
 }
 
 type feedRow struct {
@@ -73,7 +73,7 @@ type feedRow struct {
 
 // entries loads the posts of lines and leaves out what the reader may not or
 // does not want to see, and what stands on the page already.
-func (b *Blogs) entries(ctx context.Context, rows []feedRow, reader int64, limit int, open bool) ([]Entry, error) {
+func (b *Blogs) entries(ctx context.Context, rows []feedRow, reader int64, limit int) ([]Entry, error) {
 	ids := make([]int64, len(rows))
 	for i, r := range rows {
 		ids[i] = r.Post
@@ -97,7 +97,7 @@ func (b *Blogs) entries(ctx context.Context, rows []feedRow, reader int64, limit
 	seen := map[int64]bool{}
 	for _, r := range rows {
 		p := posts[r.Post]
-		if p == nil || p.Deleted > 0 || p.Hidden || seen[p.ID] || away[r.Actor] || away[p.Author] || open && !p.Open() {
+		if p == nil || p.Deleted > 0 || p.Hidden || seen[p.ID] || away[r.Actor] || away[p.Author] {
 			continue
 		}
 		// What is for an author's followers is not for those of a booster.
@@ -187,26 +187,18 @@ func (b *Blogs) By(ctx context.Context, reader int64, actor actors.Actor, follow
 
 // Bookmarks are what an actor keeps, the newest bookmark first.
 func (b *Blogs) Bookmarks(ctx context.Context, actor, before int64, limit int) ([]Entry, error) {
-	return b.listAll(ctx, actor, before, limit, "select at as id, actor, post, 0 as boost from bookmarks where actor = ? and at < ? order by at desc limit ?", actor)
+	return b.list(ctx, actor, before, limit, "select at as id, actor, post, 0 as boost from bookmarks where actor = ? and at < ? order by at desc limit ?", actor)
 }
 
 // Direct are the posts that are for an actor and few others, or by it.
 func (b *Blogs) Direct(ctx context.Context, actor, before int64, limit int) ([]Entry, error) {
-	return b.listAll(ctx, actor, before, limit, `
+	return b.list(ctx, actor, before, limit, `
 		select p.id, p.author as actor, p.id as post, 0 as boost
 		from post_mentions m join posts p on p.id = m.post
 		where m.actor = ? and p.visibility = 'direct' and m.post < ? order by m.post desc limit ?`, actor)
 }
 
 func (b *Blogs) list(ctx context.Context, reader, before int64, limit int, query string, args ...any) ([]Entry, error) {
-	return b.lines(ctx, reader, before, limit, query, args, false)
-}
-
-func (b *Blogs) listAll(ctx context.Context, reader, before int64, limit int, query string, args ...any) ([]Entry, error) {
-	return b.lines(ctx, reader, before, limit, query, args, false)
-}
-
-func (b *Blogs) lines(ctx context.Context, reader, before int64, limit int, query string, args []any, open bool) ([]Entry, error) {
 	if before <= 0 {
 		before = math.MaxInt64
 	}
@@ -214,7 +206,7 @@ func (b *Blogs) lines(ctx context.Context, reader, before int64, limit int, quer
 	if err := b.DB.Read().NewRaw(query, append(args, before, limit+limit/2)...).Scan(ctx, &rows); err != nil {
 		return nil, fmt.Errorf("timeline: %w", store.Kind(err))
 	}
-	return b.entries(ctx, rows, reader, limit, open)
+	return b.entries(ctx, rows, reader, limit)
 }
 
 // Thread is the conversation that a post stands in, oldest first, as far as the

@@ -100,22 +100,14 @@ func (b *Blogs) AddAlias(ctx context.Context, who actors.Actor, address string) 
 	if err != nil {
 		return err
 	}
-	return b.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		now, err := b.Book.ByID(ctx, tx, who.ID)
-		if err != nil {
-			return err
-		}
+	return b.asNow(ctx, who, func(ctx context.Context, tx *store.Tx, now actors.Actor) error {
 		return b.Federation.SetAliases(ctx, tx, now, append(now.AlsoKnownAs(), other.URI))
 	})
 }
 
 // RemoveAlias takes it back.
 func (b *Blogs) RemoveAlias(ctx context.Context, who actors.Actor, uri string) error {
-	return b.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		now, err := b.Book.ByID(ctx, tx, who.ID)
-		if err != nil {
-			return err
-		}
+	return b.asNow(ctx, who, func(ctx context.Context, tx *store.Tx, now actors.Actor) error {
 		var rest []string
 		for _, one := range now.AlsoKnownAs() {
 			if one != uri {
@@ -132,12 +124,19 @@ func (b *Blogs) MoveTo(ctx context.Context, who actors.Actor, address string) er
 	if err != nil {
 		return err
 	}
+	return b.asNow(ctx, who, func(ctx context.Context, tx *store.Tx, now actors.Actor) error {
+		return b.Federation.MoveAway(ctx, tx, now, other.URI)
+	})
+}
+
+// asNow changes something about an actor of ours as it stands at that moment.
+func (b *Blogs) asNow(ctx context.Context, who actors.Actor, change func(ctx context.Context, tx *store.Tx, now actors.Actor) error) error {
 	return b.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		now, err := b.Book.ByID(ctx, tx, who.ID)
 		if err != nil {
 			return err
 		}
-		return b.Federation.MoveAway(ctx, tx, now, other.URI)
+		return change(ctx, tx, now)
 	})
 }
 

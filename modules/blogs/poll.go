@@ -336,18 +336,6 @@ func (b *Blogs) tellVoters(ctx context.Context, tx *store.Tx, p *Post) error {
 			return err
 		}
 	}
-	author, err := b.Book.ByID(ctx, tx, p.Author)
-	if err != nil {
-		return err
-	}
-	var mentioned []actors.Actor
-	if err := tx.NewRaw("select a.* from post_mentions m join actors a on a.id = m.actor where m.post = ?", p.ID).Scan(ctx, &mentioned); err != nil {
-		return store.Kind(err)
-	}
-	var tags []string
-	if err := tx.NewRaw("select tag from post_tags where post = ?", p.ID).Scan(ctx, &tags); err != nil {
-		return store.Kind(err)
-	}
 	// Voters get it as those who are named do, without being named.
-	return b.sendTo(ctx, tx, p, author, mentioned, tags, "Update", voters)
+	return b.resend(ctx, tx, p, voters...)
 }

@@ -216,17 +216,19 @@ func insert(ctx context.Context, tx *store.Tx, p *Post) error {
 }
 
 // place puts a post into its conversation: under what it answers, if we have
-// that, and above what answered it and came before it.
-func place(ctx context.Context, tx *store.Tx, p *Post) error {
+// that, and above what answered it and came before it. own tells whether what it
+// answers is by the same author.
+func place(ctx context.Context, tx *store.Tx, p *Post) (own bool, err error) {
 	p.Thread = p.ID
 	if p.ReplyURI == "" {
-		return nil
+		return false, nil
 	}
-	err := tx.Row(ctx, []any{&p.ReplyTo, &p.Thread}, "select id, thread from posts where uri = ?", p.ReplyURI)
-	if err != nil && !isNotFound(err) {
-		return err
+	var author int64
+	err = tx.Row(ctx, []any{&p.ReplyTo, &p.Thread, &author}, "select id, thread, author from posts where uri = ?", p.ReplyURI)
+	if isNotFound(err) {
+		return false, nil
 	}
-	return nil
+	return err == nil && author == p.Author, err
 }
 
 // adopt joins the conversations of posts that answered p before it was here.

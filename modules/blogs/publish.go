@@ -165,16 +165,17 @@ func (b *Blogs) prepare(ctx context.Context, w Writer, d Draft) (ready prepared,
 		return ready, err
 	}
 	ready.tags = markup.Tags(ready.Text)
-	ready.html = markup.HTML(ready.Text, markup.Options{
-		Article: d.Article,
-		Mention: func(handle string) (href, label string, ok bool) {
-			a, ok := found[strings.ToLower(handle)]
-			return page(a), "@" + a.Handle, ok
-		},
-		Tag: func(tag string) string { return b.Base + "/tags/" + tag },
-	})
 	if ready.HTML != "" {
 		ready.html = markup.Sanitise(ready.HTML, d.Article)
+	} else {
+		ready.html = markup.HTML(ready.Text, markup.Options{
+			Article: d.Article,
+			Mention: func(handle string) (href, label string, ok bool) {
+				a, ok := found[strings.ToLower(handle)]
+				return page(a), "@" + a.Handle, ok
+			},
+			Tag: func(tag string) string { return b.Base + "/tags/" + tag },
+		})
 	}
 	if ready.Lang == "" {
 		ready.Lang = w.Lang
@@ -293,7 +294,8 @@ func (b *Blogs) publish(ctx context.Context, tx *store.Tx, r prepared) (*Post, e
 			p.Visibility = r.parent.Visibility
 		}
 	}
-	if err := place(ctx, tx, p); err != nil {
+	own, err := place(ctx, tx, p)
+	if err != nil {
 		return nil, err
 	}
 	card := Card{Quote: r.Quotable, Context: b.Base + "/contexts/" + strconv.FormatInt(p.Thread, 10), Poll: r.Poll}
@@ -317,7 +319,7 @@ func (b *Blogs) publish(ctx context.Context, tx *store.Tx, r prepared) (*Post, e
 	if err := p.SetCard(card); err != nil {
 		return nil, err
 	}
-	if err := b.keep(ctx, tx, p, r.author, r.mentioned, r.tags); err != nil {
+	if err := b.keep(ctx, tx, p, own, r.author, r.mentioned, r.tags); err != nil {
 		return nil, err
 	}
 	if r.Poll != nil {
@@ -336,8 +338,8 @@ func narrower(a, b string) bool {
 
 // keep stores a post with everything that finds it again: its conversation, its
 // tags, whom it names, its place in feeds, and the notices it causes. It is the
-// same for our posts and for others'.
-func (b *Blogs) keep(ctx context.Context, tx *store.Tx, p *Post, author actors.Actor, mentioned []actors.Actor, tags []string) error {
+// same for our posts and for others'. own says that it answers its author's own post.
+func (b *Blogs) keep(ctx context.Context, tx *store.Tx, p *Post, own bool, author actors.Actor, mentioned []actors.Actor, tags []string) error {
 	if err := insert(ctx, tx, p); err != nil {
 		return err
 	}
@@ -351,21 +353,12 @@ func (b *Blogs) keep(ctx context.Context, tx *store.Tx, p *Post, author actors.A
 		return err
 	}
 	// Answers to others stay in their conversation: a follower would see half of it.
-	if p.Visibility == Direct || p.ReplyURI != "" && !b.answersSelf(ctx, tx, p) {
+	if p.Visibility == Direct || p.ReplyURI != "" && !own {
 		return nil
 	}
 	_, err := tx.Exec(ctx, `insert into feed (id, actor, post, boost, uri, visibility) values (?, ?, ?, 0, '', ?) on conflict do nothing`,
 		p.ID, p.Author, p.ID, p.Visibility)
 	return err
-}
-
-func (b *Blogs) answersSelf(ctx context.Context, tx *store.Tx, p *Post) bool {
-	if p.ReplyTo == 0 {
-		return false
-	}
-	var author int64
-	err := tx.Row(ctx, []any{&author}, "select author from posts where id = ?", p.ReplyTo)
-	return err == nil && author == p.Author
 }
 
 // index writes anew by which tags and people a post is found.
@@ -383,13 +376,9 @@ func (b *Blogs) index(ctx context.Context, tx *store.Tx, p *Post, mentioned []ac
 	return nil
 }
 
-// send publishes a Create or an Update of a post of ours.
-func (b *Blogs) send(ctx context.Context, tx *store.Tx, p *Post, author actors.Actor, mentioned []actors.Actor, tags []string, activity string) error {
-	return b.sendTo(ctx, tx, p, author, mentioned, tags, activity, nil)
-}
-
-// sendTo is send to some more, who are not named in the post.
-func (b *Blogs) sendTo(ctx context.Context, tx *store.Tx, p *Post, author actors.Actor, mentioned []actors.Actor, tags []string, activity string, more []actors.Actor) error {
+// send publishes a Create or an Update of a post of ours to those it is for, and
+// to some more, who are not named in it.
+func (b *Blogs) send(ctx context.Context, tx *store.Tx, p *Post, author actors.Actor, mentioned []actors.Actor, tags []string, activity string, more ...actors.Actor) error {
 	object, err := b.encode(ctx, tx, p, author, mentioned, tags)
 	if err != nil {
 		return err

@@ -178,10 +178,11 @@ func (b *Blogs) take(ctx context.Context, tx *store.Tx, o *ap.Object, author act
 	if err != nil {
 		return nil, err
 	}
-	if err := place(ctx, tx, p); err != nil {
+	own, err := place(ctx, tx, p)
+	if err != nil {
 		return nil, err
 	}
-	err = b.keep(ctx, tx, p, author, people, tags)
+	err = b.keep(ctx, tx, p, own, author, people, tags)
 	if errors.Is(err, store.ErrExists) {
 		return b.ByURI(ctx, tx, p.URI)
 	}

@@ -113,10 +113,8 @@ func (b *Blogs) showNewest(w http.ResponseWriter, r *http.Request) {
 	if !ours {
 		view.Lead, view.Private = words.T("blogs.timeline.lead.all"), true
 	}
-	b.timeline(w, r, view, func(reader int64) read {
-		return func(ctx context.Context, before int64, limit int) ([]Entry, error) {
-			return b.Newest(ctx, reader, before, limit, ours)
-		}
+	b.timeline(w, r, view, func(ctx context.Context, reader, before int64, limit int) ([]Entry, error) {
+		return b.Newest(ctx, reader, before, limit, ours)
 	})
 }
 
@@ -126,33 +124,21 @@ func (b *Blogs) showHome(w http.ResponseWriter, r *http.Request) {
 		Empty: emptyView{Title: words.T("blogs.empty.title"), Text: words.T("blogs.empty.home"), Href: "/spheres", Action: words.T("blogs.empty.home.action"), Icon: "user-plus"}}
 	view.Links = []tab{{Href: "/direct", Text: words.T("blogs.direct.title")}, {Href: "/bookmarks", Text: words.T("blogs.bookmarks.title")},
 		{Href: "/blogs/drafts", Text: words.T("blogs.drafts.title")}, {Href: "/me/follows", Text: words.T("blogs.follows.title")}}
-	b.timeline(w, r, view, func(reader int64) read {
-		return func(ctx context.Context, before int64, limit int) ([]Entry, error) {
-			return b.Home(ctx, reader, before, limit)
-		}
-	})
+	b.timeline(w, r, view, b.Home)
 }
 
 func (b *Blogs) showBookmarks(w http.ResponseWriter, r *http.Request) {
 	words := b.site.Printer(r)
 	view := timelineView{Title: words.T("blogs.bookmarks.title"), Lead: words.T("blogs.bookmarks.lead"), Tabs: b.mine(r), Private: true,
 		Empty: emptyView{Title: words.T("blogs.empty.title"), Text: words.T("blogs.empty.bookmarks"), Icon: "bookmark"}}
-	b.timeline(w, r, view, func(reader int64) read {
-		return func(ctx context.Context, before int64, limit int) ([]Entry, error) {
-			return b.Bookmarks(ctx, reader, before, limit)
-		}
-	})
+	b.timeline(w, r, view, b.Bookmarks)
 }
 
 func (b *Blogs) showDirect(w http.ResponseWriter, r *http.Request) {
 	words := b.site.Printer(r)
 	view := timelineView{Title: words.T("blogs.direct.title"), Lead: words.T("blogs.direct.lead"), Tabs: b.mine(r), Private: true,
 		Empty: emptyView{Title: words.T("blogs.empty.title"), Text: words.T("blogs.empty.direct"), Icon: "mail"}}
-	b.timeline(w, r, view, func(reader int64) read {
-		return func(ctx context.Context, before int64, limit int) ([]Entry, error) {
-			return b.Direct(ctx, reader, before, limit)
-		}
-	})
+	b.timeline(w, r, view, b.Direct)
 }
 
 func (b *Blogs) showTag(w http.ResponseWriter, r *http.Request) {
@@ -162,21 +148,22 @@ func (b *Blogs) showTag(w http.ResponseWriter, r *http.Request) {
 	}
 	view := timelineView{Title: "#" + tag, Lead: words.T("blogs.tag.lead"), Private: true,
 		Empty: emptyView{Title: words.T("blogs.empty.title"), Text: words.T("blogs.empty.tag"), Href: "/blogs", Action: words.T("blogs.timeline.title"), Icon: "search"}}
-	b.timeline(w, r, view, func(reader int64) read {
-		return func(ctx context.Context, before int64, limit int) ([]Entry, error) {
-			return b.Tagged(ctx, reader, tag, before, limit)
-		}
+	b.timeline(w, r, view, func(ctx context.Context, reader, before int64, limit int) ([]Entry, error) {
+		return b.Tagged(ctx, reader, tag, before, limit)
 	})
 }
 
 // timeline shows a page of posts; from is what the reader reads.
-func (b *Blogs) timeline(w http.ResponseWriter, r *http.Request, view timelineView, from func(reader int64) read) {
+func (b *Blogs) timeline(w http.ResponseWriter, r *http.Request, view timelineView, from func(ctx context.Context, reader, before int64, limit int) ([]Entry, error)) {
 	reader, err := b.reader(r)
 	if err != nil {
 		b.site.Error(w, r, err)
 		return
 	}
-	if err := b.fill(r, b.showing(r, reader), &view, from(idOf(reader))); err != nil {
+	err = b.fill(r, b.showing(r, reader), &view, func(ctx context.Context, before int64, limit int) ([]Entry, error) {
+		return from(ctx, idOf(reader), before, limit)
+	})
+	if err != nil {
 		b.site.Error(w, r, fmt.Errorf("timeline %s: %w", r.URL.Path, err))
 		return
 	}

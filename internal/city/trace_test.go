@@ -2,7 +2,6 @@ package city_test
 
 import (
 	"bytes"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,6 +19,7 @@ import (
 	"viche/internal/city"
 	"viche/internal/citytest"
 	"viche/internal/store"
+	"viche/internal/store/storetest"
 	"viche/web/civic"
 )
 
@@ -144,59 +144,13 @@ func status(t *testing.T, client *http.Client, method, address, kind, body, toke
 // everything is each row of each table, as text.
 func everything(t *testing.T, db *store.DB) map[string][]string {
 	t.Helper()
-	list := "select name from sqlite_master where type = 'table'"
-	if db.Postgres() {
-		list = "select table_name from information_schema.tables where table_schema = current_schema() and table_type = 'BASE TABLE'"
-	}
-	var tables []string
-	if err := db.Read().NewRaw(list).Scan(t.Context(), &tables); err != nil {
-		t.Fatal(err)
-	}
+	out := storetest.Rows(t, db)
 	for _, known := range []string{"ballots", "sessions", "api_tokens", "river_job", "accounts"} {
-		if !slices.Contains(tables, known) {
-			t.Fatalf("%q is not among the tables %q", known, tables)
+		if _, there := out[known]; !there {
+			t.Fatalf("%q is not among the tables", known)
 		}
-	}
-	out := map[string][]string{}
-	for _, table := range tables {
-		out[table] = rowsOf(t, db, table)
 	}
 	return out
-}
-
-func rowsOf(t *testing.T, db *store.DB, table string) (all []string) {
-	t.Helper()
-	rows, err := db.Read().QueryContext(t.Context(), `select * from "`+table+`"`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	values, into := make([]any, len(names)), make([]any, len(names))
-	for i := range values {
-		into[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			t.Fatal(err)
-		}
-		var row []string
-		for i, v := range values {
-			if raw, ok := v.([]byte); ok {
-				v = "x" + hex.EncodeToString(raw)
-			}
-			row = append(row, fmt.Sprintf("%s=%v", names[i], v))
-		}
-		all = append(all, strings.Join(row, " "))
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(all)
-	return all
 }
 
 func tablesThatDiffer(a, b map[string][]string) (tables []string) {

@@ -50,17 +50,17 @@ func TestPinsAndNumbersForOtherServers(t *testing.T) {
 		}
 		page := ada.browses()
 		noindex := `<meta name="robots" content="noindex">`
-		if _, body := page.get("/@ada"); !strings.Contains(body, noindex) {
+		if _, body := page.Get("/@ada"); !strings.Contains(body, noindex) {
 			t.Error("the page of somebody who was not asked is for search engines")
 		}
-		if status, _ := page.post("/me/profile", "name", "Ада", "search", "indexable", "lang", "uk"); status != http.StatusOK {
+		if status, _ := page.Post("/me/profile", "name", "Ада", "search", "indexable", "lang", "uk"); status != http.StatusOK {
 			t.Fatalf("profile = %d", status)
 		}
 		n.Settle()
 		if _, body := get(t, n, actor); !strings.Contains(body, `"indexable":true`) {
 			t.Error("the choice is not told")
 		}
-		if _, body := page.get("/@ada"); strings.Contains(body, noindex) {
+		if _, body := page.Get("/@ada"); strings.Contains(body, noindex) {
 			t.Error("the choice is not kept to")
 		}
 		if again := bob.sees(ada); !again.Indexable || again.Name != "Ада" {

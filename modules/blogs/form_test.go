@@ -16,11 +16,11 @@ import (
 var onceField = regexp.MustCompile(`name="once" value="([^"]+)"`)
 
 func (b *browser) token(path string) string {
-	b.t.Helper()
-	_, page := b.get(path)
+	b.T.Helper()
+	_, page := b.Get(path)
 	found := onceField.FindStringSubmatch(page)
 	if found == nil {
-		b.t.Fatalf("%s has no token\n%s", path, mainOf(page))
+		b.T.Fatalf("%s has no token\n%s", path, citytest.MainOf(page))
 	}
 	return found[1]
 }
@@ -54,7 +54,7 @@ func TestPressingTwicePublishesOnce(t *testing.T) {
 		var both sync.WaitGroup
 		for range 4 {
 			both.Go(func() {
-				b.post("/blogs", "do", "publish", "once", short, "text", "Разом", "visibility", "public")
+				b.Post("/blogs", "do", "publish", "once", short, "text", "Разом", "visibility", "public")
 			})
 		}
 		both.Wait()
@@ -62,18 +62,18 @@ func TestPressingTwicePublishesOnce(t *testing.T) {
 			t.Errorf("pressed four times at once: %d posts, want 1 more than 1", got)
 		}
 		// Whoever goes back and writes something else wants that published too.
-		b.post("/blogs", "do", "publish", "once", short, "text", "Інше", "visibility", "public")
+		b.Post("/blogs", "do", "publish", "once", short, "text", "Інше", "visibility", "public")
 		if got := olena.written(); got != 3 {
 			t.Errorf("other words by the same form: %d posts, want 3", got)
 		}
 		// Another person's token means nothing.
 		ivan := person(t, n, "kamianske", "ivan")
-		ivan.browses().post("/blogs", "do", "publish", "once", short, "text", "Інше", "visibility", "public")
+		ivan.browses().Post("/blogs", "do", "publish", "once", short, "text", "Інше", "visibility", "public")
 		if got := ivan.written(); got != 1 {
 			t.Errorf("the same token of another one: %d posts, want 1", got)
 		}
 		for range 2 {
-			b.post("/blogs", "do", "draft", "once", long, "text", "Чернетка", "visibility", "public")
+			b.Post("/blogs", "do", "draft", "once", long, "text", "Чернетка", "visibility", "public")
 		}
 		var drafts int
 		olena.must("count drafts", olena.town.DB.Read().NewRaw("select count(*) from drafts").Scan(t.Context(), &drafts))
@@ -99,7 +99,7 @@ func TestTooLargePicturesKeepTheText(t *testing.T) {
 	head := "--edge\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\nДовгий опис лавки\r\n" +
 		"--edge\r\nContent-Disposition: form-data; name=\"files\"; filename=\"a.png\"\r\n\r\n"
 	endless := io.LimitReader(zeros{}, (blogs.MaxPictures+2)*media.MaxBytes)
-	status, page = b.read(b.client.Post(b.base+"/blogs", "multipart/form-data; boundary=edge", io.MultiReader(strings.NewReader(head), endless)))
+	status, page = b.Read(b.Client.Post(b.Base+"/blogs", "multipart/form-data; boundary=edge", io.MultiReader(strings.NewReader(head), endless)))
 	if status != http.StatusUnprocessableEntity {
 		t.Errorf("a form that is too large = %d, want 422", status)
 	}
@@ -121,16 +121,16 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func (b *browser) object(path string) (*http.Response, string) {
-	b.t.Helper()
-	ask, err := http.NewRequest(http.MethodGet, b.base+path, nil)
+	b.T.Helper()
+	ask, err := http.NewRequest(http.MethodGet, b.Base+path, nil)
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	ask.Header.Set("Accept", "application/activity+json")
-	client := *b.client
+	client := *b.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	res, err := client.Do(ask)
-	_, body := b.read(res, err)
+	_, body := b.Read(res, err)
 	return res, body
 }
 

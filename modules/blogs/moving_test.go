@@ -20,16 +20,16 @@ func TestMovePage(t *testing.T) {
 		n.Settle()
 
 		page := ada.browses()
-		if status, body := page.post("/me/move", "do", "move", "target", "@nobody@kamianske.test"); status != http.StatusUnprocessableEntity || !strings.Contains(body, "nobody@kamianske.test") {
+		if status, body := page.Post("/me/move", "do", "move", "target", "@nobody@kamianske.test"); status != http.StatusUnprocessableEntity || !strings.Contains(body, "nobody@kamianske.test") {
 			t.Errorf("move to nobody = %d", status)
 		}
-		if status, _ := page.post("/me/move", "do", "move", "target", "@bob@kamianske.test"); status != http.StatusUnprocessableEntity {
+		if status, _ := page.Post("/me/move", "do", "move", "target", "@bob@kamianske.test"); status != http.StatusUnprocessableEntity {
 			t.Errorf("move to somebody who does not know of it = %d", status)
 		}
-		if status, body := bob.browses().post("/me/move", "do", "add", "alias", "@ada@lviv.test"); status != http.StatusOK || !strings.Contains(body, "@ada@lviv.test") {
+		if status, body := bob.browses().Post("/me/move", "do", "add", "alias", "@ada@lviv.test"); status != http.StatusOK || !strings.Contains(body, "@ada@lviv.test") {
 			t.Fatalf("add a former account = %d\n%s", status, body)
 		}
-		if status, body := page.post("/me/move", "do", "move", "target", "@bob@kamianske.test"); status != http.StatusOK || !strings.Contains(body, "@bob@kamianske.test") {
+		if status, body := page.Post("/me/move", "do", "move", "target", "@bob@kamianske.test"); status != http.StatusOK || !strings.Contains(body, "@bob@kamianske.test") {
 			t.Fatalf("move = %d\n%s", status, body)
 		}
 		n.Settle()
@@ -37,7 +37,7 @@ func TestMovePage(t *testing.T) {
 		if err != nil || !between.Follows {
 			t.Errorf("fan and bob = %+v, %v; want the follow moved", between, err)
 		}
-		if status, body := page.post("/me/move", "do", "stay"); status != http.StatusOK || strings.Contains(body, `value="stay"`) {
+		if status, body := page.Post("/me/move", "do", "stay"); status != http.StatusOK || strings.Contains(body, `value="stay"`) {
 			t.Errorf("stay = %d", status)
 		}
 	})

@@ -31,29 +31,29 @@ func TestStaffWritesInTheNameOfTheCity(t *testing.T) {
 		olena, ivan, maria := person(t, n, "kamianske", "olena").moderates(""), person(t, n, "kamianske", "ivan").moderates("ecology"), person(t, n, "kamianske", "maria")
 		b := olena.browses()
 		page := b.shows("/blogs/new?as=city", 200, []string{"Від кого", `value="city" selected`, `value="ecology"`}, []string{"From whom"})
-		if _, page := maria.browses().get("/blogs/new"); strings.Contains(page, `name="as"`) {
+		if _, page := maria.browses().Get("/blogs/new"); strings.Contains(page, `name="as"`) {
 			t.Error("somebody without a role is offered another name")
 		}
-		if _, page := ivan.browses().get("/blogs/new"); strings.Contains(page, `value="city"`) || !strings.Contains(page, `<option value="ecology"`) {
+		if _, page := ivan.browses().Get("/blogs/new"); strings.Contains(page, `value="city"`) || !strings.Contains(page, `<option value="ecology"`) {
 			t.Error("whoever moderates one sphere is not offered that alone")
 		}
 		status, page := b.upload("/blogs", map[string]string{"do": "publish", "as": "city", "text": "Воду буде вимкнено", "visibility": "public"}, square())
 		if status != 200 || !strings.Contains(page, `href="/@city"`) || !strings.Contains(page, "/media/") {
-			t.Errorf("the city's post = %d\n%s", status, mainOf(page))
+			t.Errorf("the city's post = %d\n%s", status, citytest.MainOf(page))
 		}
 		page = stranger(t, n, "kamianske").shows("/@city", 200, []string{"Воду буде вимкнено", "Новини громади"}, []string{"Follow"})
 		b.holds("a stranger's page of the city", page, "/interact?act=follow")
-		b.holds("the city's page for a moderator", second(b.get("/@city")), "Воду буде вимкнено", "/blogs/new?as=city", "/edit")
+		b.holds("the city's page for a moderator", second(b.Get("/@city")), "Воду буде вимкнено", "/blogs/new?as=city", "/edit")
 		var id int64
 		olena.must("find the post", olena.town.DB.Read().NewRaw("select p.id from posts p join actors a on a.id = p.author where a.kind = 'news'").Scan(t.Context(), &id))
 		p, err := olena.town.Blogs.ByID(t.Context(), olena.town.DB.Read(), id)
 		olena.must("read the post", err)
-		if status, _ := maria.browses().post(p.Path()+"/edit", "text", "Неправда"); status != http.StatusNotFound {
+		if status, _ := maria.browses().Post(p.Path()+"/edit", "text", "Неправда"); status != http.StatusNotFound {
 			t.Errorf("somebody without a role edits the city's post = %d, want 404", status)
 		}
-		status, page = b.post(p.Path()+"/edit", "text", "Воду ввімкнено", "lang", "uk")
+		status, page = b.Post(p.Path()+"/edit", "text", "Воду ввімкнено", "lang", "uk")
 		if status != 200 || !strings.Contains(page, "Воду ввімкнено") {
-			t.Errorf("edit the city's post = %d\n%s", status, mainOf(page))
+			t.Errorf("edit the city's post = %d\n%s", status, citytest.MainOf(page))
 		}
 		for who, w := range map[string]blogs.Writer{"maria": maria.Writer, "ivan": ivan.Writer} {
 			if _, err := olena.town.Blogs.Publish(t.Context(), w, blogs.Draft{Text: "Неправда", Visibility: blogs.Public, As: "city"}); !errors.Is(err, store.ErrDenied) {

@@ -18,21 +18,21 @@ func TestModeratorOpensAndClosesAPoll(t *testing.T) {
 		crowd := n.Crowd("kamianske", 12)
 		role(t, n, crowd[0], "moderator", "transport")
 		desk := as(t, n, "kamianske", crowd[0])
-		if status, _ := as(t, n, "kamianske", crowd[1]).get("/desk/polls"); status != http.StatusNotFound {
+		if status, _ := as(t, n, "kamianske", crowd[1]).Get("/desk/polls"); status != http.StatusNotFound {
 			t.Errorf("a resident's desk = %d, want 404", status)
 		}
 		desk.shows("/polls", 200, []string{"Стіл модератора"}, []string{"Moderator’s desk"})
 		desk.shows("/polls/new", 200, []string{"Відкрити опитування", "datetime-local", `value="transport"`}, []string{"Open a poll"})
-		status, page := desk.post("/polls", "title", "Де поставити зупинку?", "options", "тут\nтам", "more", "hard", "kind", "several", "sphere", "transport", "results", "afterVote", "closesAt", "завтра")
+		status, page := desk.Post("/polls", "title", "Де поставити зупинку?", "options", "тут\nтам", "more", "hard", "kind", "several", "sphere", "transport", "results", "afterVote", "closesAt", "завтра")
 		if status != http.StatusUnprocessableEntity {
 			t.Errorf("a time that nobody can read = %d, want 422", status)
 		}
 		desk.holds("a time that nobody can read", page, "Вкажіть день і час так", "Де поставити зупинку?", "тут\nтам", `value="several" checked`, `value="завтра"`)
 		closes := n.Now().Add(48 * time.Hour).Format("2006-01-02T15:04")
-		if status, page = desk.post("/polls", "title", "Де поставити зупинку?", "options", "тут\nтам", "sphere", "ecology", "closesAt", closes); status != http.StatusUnprocessableEntity || !strings.Contains(page, "Ваша роль не поширюється на цю сферу.") {
+		if status, page = desk.Post("/polls", "title", "Де поставити зупинку?", "options", "тут\nтам", "sphere", "ecology", "closesAt", closes); status != http.StatusUnprocessableEntity || !strings.Contains(page, "Ваша роль не поширюється на цю сферу.") {
 			t.Errorf("a poll of another moderator's sphere = %d, want 422 and why", status)
 		}
-		status, page = desk.post("/polls", "title", "Де поставити зупинку?", "body", "Ремонт почнеться навесні.", "options", "тут\nтам", "more", "hard", "kind", "several", "sphere", "transport", "results", "afterVote", "closesAt", closes)
+		status, page = desk.Post("/polls", "title", "Де поставити зупинку?", "body", "Ремонт почнеться навесні.", "options", "тут\nтам", "more", "hard", "kind", "several", "sphere", "transport", "results", "afterVote", "closesAt", closes)
 		if status != http.StatusOK {
 			t.Fatalf("open = %d", status)
 		}
@@ -48,16 +48,16 @@ func TestModeratorOpensAndClosesAPoll(t *testing.T) {
 			}
 		}
 		desk.shows("/desk/polls/"+id, 200, []string{"Завершити раніше строку?", "Що станеться", "Відкрити опитування знову не можна.", "Нехай триває"}, []string{"Close early?"})
-		if status, page = desk.post("/desk/polls/"+id, "do", "close", "reason", ""); status != http.StatusUnprocessableEntity || !strings.Contains(page, "Поясніть, чому опитування завершується раніше") {
+		if status, page = desk.Post("/desk/polls/"+id, "do", "close", "reason", ""); status != http.StatusUnprocessableEntity || !strings.Contains(page, "Поясніть, чому опитування завершується раніше") {
 			t.Errorf("a close without a reason = %d, want 422 and what is missing", status)
 		}
 		role(t, n, crowd[2], "moderator", "ecology")
-		if status, _ = as(t, n, "kamianske", crowd[2]).post("/desk/polls/"+id, "do", "close", "reason", "чуже"); status != http.StatusNotFound {
+		if status, _ = as(t, n, "kamianske", crowd[2]).Post("/desk/polls/"+id, "do", "close", "reason", "чуже"); status != http.StatusNotFound {
 			t.Errorf("a close by a moderator of another sphere = %d, want 404", status)
 		}
-		_, page = desk.post("/desk/polls/"+id, "do", "close", "reason", "У запитанні помилка.")
+		_, page = desk.Post("/desk/polls/"+id, "do", "close", "reason", "У запитанні помилка.")
 		desk.holds("the poll closed early", page, "Опитування завершено.", "Опитування завершено раніше строку", "Причина: У запитанні помилка.", "Остаточний результат", "Можна було обрати кілька варіантів")
-		_, page = desk.post("/desk/polls/"+id, "do", "close", "reason", "Ще раз.")
+		_, page = desk.Post("/desk/polls/"+id, "do", "close", "reason", "Ще раз.")
 		desk.holds("a second close", page, "Рішення вже ухвалено раніше")
 	})
 }
@@ -76,11 +76,11 @@ func TestPollOfWhichNothingIsSeenBeforeTheEndRunsToIt(t *testing.T) {
 		n.Settle()
 		desk := as(t, n, "kamianske", crowd[0])
 		desk.shows("/polls/"+poll.PollID, 200, []string{"Ваш голос враховано", "Лише після завершення"}, []string{"Your vote counts"})
-		if _, page := desk.get("/polls/" + poll.PollID); strings.Contains(page, "<table") || strings.Contains(page, "Участь") || strings.Contains(page, "Завершити раніше") {
+		if _, page := desk.Get("/polls/" + poll.PollID); strings.Contains(page, "<table") || strings.Contains(page, "Участь") || strings.Contains(page, "Завершити раніше") {
 			t.Error("something is shown before the end")
 		}
 		desk.shows("/desk/polls/"+poll.PollID, 200, []string{"Це опитування триватиме до кінця."}, []string{"This poll runs to its end."})
-		if status, _ := desk.post("/desk/polls/"+poll.PollID, "do", "close", "reason", "раніше"); status != http.StatusUnprocessableEntity {
+		if status, _ := desk.Post("/desk/polls/"+poll.PollID, "do", "close", "reason", "раніше"); status != http.StatusUnprocessableEntity {
 			t.Errorf("closing it early = %d, want 422", status)
 		}
 	})

@@ -67,7 +67,7 @@ func TestInitiativeGathersIsCheckedAndOpens(t *testing.T) {
 		guest, club := n.Resident("kamianske", "guest", false), organisation(t, n)
 
 		olena := as(t, n, "kamianske", crowd[0])
-		status, page := olena.post("/polls", "title", "Якою бути набережній?", "options", "концерти\nтиша", "more", "hard", "kind", "one", "sphere", "culture", "days", "14")
+		status, page := olena.Post("/polls", "title", "Якою бути набережній?", "options", "концерти\nтиша", "more", "hard", "kind", "one", "sphere", "culture", "days", "14")
 		if status != http.StatusOK {
 			t.Fatalf("initiate = %d", status)
 		}
@@ -88,15 +88,15 @@ func TestInitiativeGathersIsCheckedAndOpens(t *testing.T) {
 			t.Errorf("a vote on an initiative: %v, want it refused", err)
 		}
 		taras := as(t, n, "kamianske", crowd[1])
-		_, page = taras.post("/polls/"+id+"/support", "do", "support")
+		_, page = taras.Post("/polls/"+id+"/support", "do", "support")
 		taras.holds("support", page, "Вашу підтримку враховано.", "Підтримали: 2 із 10", "Забрати підтримку")
-		_, page = taras.post("/polls/"+id+"/support", "do", "support")
+		_, page = taras.Post("/polls/"+id+"/support", "do", "support")
 		taras.holds("support again", page, "Підтримали: 2 із 10")
-		_, page = taras.post("/polls/"+id+"/support", "do", "withdraw")
+		_, page = taras.Post("/polls/"+id+"/support", "do", "withdraw")
 		taras.holds("support withdrawn", page, "Вашу підтримку знято.", "Підтримали: 1 із 10", "Підтримати ініціативу")
 		open(t, n, "kamianske").shows("/polls/initiatives", 200, []string{"Якою бути набережній?", "Підтримали: 1 із 10"}, []string{"Supporters: 1 of 10"})
 		open(t, n, "kamianske").shows("/polls/"+id, 200, []string{"Увійдіть, щоб підтримати."}, []string{"Sign in to support it."})
-		if _, page := open(t, n, "kamianske").get("/polls"); strings.Contains(page, "Якою бути набережній?") {
+		if _, page := open(t, n, "kamianske").Get("/polls"); strings.Contains(page, "Якою бути набережній?") {
 			t.Error("an initiative stands among the polls")
 		}
 
@@ -123,13 +123,13 @@ func TestInitiativeGathersIsCheckedAndOpens(t *testing.T) {
 		desk := as(t, n, "kamianske", crowd[11])
 		desk.shows("/desk/polls", 200, []string{"Якою бути набережній?", "/desk/polls/" + id}, []string{"Initiatives to check"})
 		desk.shows("/desk/polls/"+id, 200, []string{"Розглянути ініціативу", "Якщо відкриєте", "Відхилити ініціативу"}, []string{"If you refuse it"})
-		status, page = desk.post("/desk/polls/"+id, "do", "refuse", "reason", "  ")
+		status, page = desk.Post("/desk/polls/"+id, "do", "refuse", "reason", "  ")
 		if status != http.StatusUnprocessableEntity {
 			t.Errorf("a refusal without a reason = %d, want 422", status)
 		}
 		desk.holds("a refusal without a reason", page, "Поясніть, чому ініціативу відхилено")
 		n.Advance(3 * time.Hour)
-		_, page = desk.post("/desk/polls/"+id, "do", "open")
+		_, page = desk.Post("/desk/polls/"+id, "do", "open")
 		desk.holds("the open initiative", page, "Опитування відкрито.", "Проголосувати", "Ініціатива:", "@"+crowd[0].Handle)
 		poll := load(t, n, id)
 		if poll.State != polls.Open || !poll.OpensAt.Equal(n.Now()) || poll.ClosesAt.Sub(poll.OpensAt) != 14*24*time.Hour || poll.Register != 12 {
@@ -243,17 +243,17 @@ func TestOnlyResidentsPropose(t *testing.T) {
 		denied(t, "an organisation", try(organisation(t, n).Viewer()), polls.Organisation)
 		b := as(t, n, "kamianske", guest)
 		b.shows("/polls/new", 200, []string{"Ще один крок – і вашу підтримку врахують.", "/verify"}, []string{"One step and your support counts."})
-		if status, _ := b.post("/polls", "title", "Хто може питати?", "options", "так\nні", "sphere", "culture", "days", "14"); status != http.StatusForbidden {
+		if status, _ := b.Post("/polls", "title", "Хто може питати?", "options", "так\nні", "sphere", "culture", "days", "14"); status != http.StatusForbidden {
 			t.Errorf("the form of a guest = %d, want 403", status)
 		}
-		if status, page := open(t, n, "kamianske").get("/polls/new"); status != 200 || !strings.Contains(page, "Електронна пошта") {
+		if status, page := open(t, n, "kamianske").Get("/polls/new"); status != 200 || !strings.Contains(page, "Електронна пошта") {
 			t.Errorf("a stranger's new poll = %d, want the way to sign in", status)
 		}
 		away := n.Resident("ukraine", "ukrainka", true)
 		_, err := n.Town("ukraine").Polls.Initiate(t.Context(), away.Viewer(), draft(n, "Хто може питати?"))
 		denied(t, "at the coordinator", err, polls.OtherInstance)
 		taras := as(t, n, "kamianske", n.Resident("kamianske", "taras", true))
-		status, page := taras.post("/polls", "title", "Мій недописаний заголовок", "body", "Пояснення", "options", "лише один", "sphere", "", "days", "700")
+		status, page := taras.Post("/polls", "title", "Мій недописаний заголовок", "body", "Пояснення", "options", "лише один", "sphere", "", "days", "700")
 		if status != http.StatusUnprocessableEntity {
 			t.Errorf("a faulty initiative = %d, want 422", status)
 		}

@@ -1,9 +1,7 @@
 package polls_test
 
 import (
-	"io"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -25,51 +23,18 @@ func each(t *testing.T, names []string, f func(t *testing.T, n *citytest.Network
 }
 
 // browser is one person at one city.
-type browser struct {
-	t      *testing.T
-	base   string
-	client *http.Client
-}
+type browser struct{ *citytest.Browser }
 
 func open(t *testing.T, n *citytest.Network, town string) *browser {
-	return &browser{t, "https://" + n.Town(town).Host, n.HTTP()}
+	return &browser{n.Browser(t, town)}
 }
 
 // as is a browser in which somebody is signed in.
 func as(t *testing.T, n *citytest.Network, town string, r citytest.Resident) *browser {
 	t.Helper()
 	b := open(t, n, town)
-	if status, page := b.post("/sign-in", "email", r.Email, "password", citytest.Password, "next", "/charter"); status != http.StatusOK || !strings.Contains(page, "/sign-out") {
-		t.Fatalf("sign in %s: %d\n%s", r.Handle, status, page)
-	}
+	b.SignIn(r.Handle)
 	return b
-}
-
-func (b *browser) get(path string) (int, string) {
-	b.t.Helper()
-	return b.read(b.client.Get(b.base + path))
-}
-
-func (b *browser) post(path string, pairs ...string) (int, string) {
-	b.t.Helper()
-	form := url.Values{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		form.Add(pairs[i], pairs[i+1])
-	}
-	return b.read(b.client.PostForm(b.base+path, form))
-}
-
-func (b *browser) read(res *http.Response, err error) (int, string) {
-	b.t.Helper()
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return res.StatusCode, string(body)
 }
 
 // keyLike is a message key that nobody wrote, or a value that is not there.
@@ -77,41 +42,31 @@ var keyLike = regexp.MustCompile(`\b(polls|ballot|spheres|web|people)\.[a-z-]+\.
 
 // shows holds a page against words, in both languages.
 func (b *browser) shows(path string, status int, uk, en []string) {
-	b.t.Helper()
+	b.T.Helper()
 	for lang, words := range map[string][]string{"uk": uk, "en": en} {
 		sep := "?"
 		if strings.Contains(path, "?") {
 			sep = "&"
 		}
-		got, page := b.get(path + sep + "lang=" + lang)
+		got, page := b.Get(path + sep + "lang=" + lang)
 		if got != status {
-			b.t.Errorf("GET %s in %s = %d, want %d", path, lang, got, status)
+			b.T.Errorf("GET %s in %s = %d, want %d", path, lang, got, status)
 		}
 		b.holds(path+" in "+lang, page, words...)
 	}
-	b.get("/charter?lang=uk")
+	b.Get("/charter?lang=uk")
 }
 
 func (b *browser) holds(what, page string, words ...string) {
-	b.t.Helper()
+	b.T.Helper()
 	for _, w := range words {
 		if !strings.Contains(page, w) {
-			b.t.Errorf("%s lacks %q\n%s", what, w, mainOf(page))
+			b.T.Errorf("%s lacks %q\n%s", what, w, citytest.MainOf(page))
 		}
 	}
 	if found := keyLike.FindString(strings.ReplaceAll(page, "curl", "")); found != "" {
-		b.t.Errorf("%s shows %q", what, found)
+		b.T.Errorf("%s shows %q", what, found)
 	}
-}
-
-func mainOf(page string) string {
-	if at := strings.Index(page, "<main"); at >= 0 {
-		page = page[at:]
-	}
-	if at := strings.Index(page, "</main>"); at >= 0 {
-		page = page[:at]
-	}
-	return page
 }
 
 func votes(t *testing.T, n *citytest.Network, crowd []citytest.Resident, poll *polls.Poll, choices ...string) {
@@ -143,21 +98,21 @@ func TestPageOfAPollInEachOfItsStates(t *testing.T) {
 
 		olena := as(t, n, "kamianske", crowd[0])
 		olena.shows(page, 200, []string{"Результати відкриються після вашої відповіді.", ">Проголосувати<", "<legend><h1>", `type="radio"`}, []string{"Results open after your answer", ">Vote<"})
-		_, html := olena.get(page)
+		_, html := olena.Get(page)
 		if strings.Contains(html, " checked") || strings.Contains(html, "<table") {
 			t.Error("something is chosen beforehand, or a table is shown before the vote")
 		}
-		if status, html := olena.post(page + "/ballot"); status != 422 {
+		if status, html := olena.Post(page + "/ballot"); status != 422 {
 			t.Errorf("an empty answer = %d, want 422", status)
 		} else {
 			olena.holds("an empty answer", html, "Помилка:", "Залишилося виправити: 1.", "Оберіть хоча б один варіант.", `href="#choices"`, `id="choices"`)
 		}
-		if status, html := olena.post(page+"/ballot", "choices", "o2", "choices", "o3"); status != 422 {
+		if status, html := olena.Post(page+"/ballot", "choices", "o2", "choices", "o3"); status != 422 {
 			t.Errorf("two answers = %d, want 422", status)
 		} else {
 			olena.holds("two answers", html, "лише один варіант", `value="o3" checked`)
 		}
-		status, html := olena.post(page+"/ballot", "choices", "o2")
+		status, html := olena.Post(page+"/ballot", "choices", "o2")
 		if status != 200 {
 			t.Fatalf("vote = %d", status)
 		}
@@ -171,16 +126,16 @@ func TestPageOfAPollInEachOfItsStates(t *testing.T) {
 		olena.shows(page, 200, []string{"Проміжний підсумок станом на", "найбільше обрали: «Так»", "Участь: 40 із 40 (100", "Змінити голос", "Остаточний результат буде", "ваша відповідь"},
 			[]string{"Interim result as of", "most chose “Так”", "Took part: 40 of 40", "Change your vote"})
 		olena.shows(page+"/change", 200, []string{"Змінити голос?", "Це ваше право до", `value="o2" checked`, "Залишити як є"}, []string{"Change your vote?", "Keep"})
-		_, html = olena.post(page+"/ballot", "choices", "o1")
+		_, html = olena.Post(page+"/ballot", "choices", "o1")
 		olena.holds("a changed vote", html, "Новий голос враховано, попередній знято.", "<strong>Так</strong>")
-		_, html = olena.post(page+"/ballot", "choices", "o1")
+		_, html = olena.Post(page+"/ballot", "choices", "o1")
 		olena.holds("the same vote again", html, "Ваш голос залишився таким, як був.")
-		if status, html := olena.post(page + "/ballot"); status != 422 || !strings.Contains(html, "Змінити голос?") {
+		if status, html := olena.Post(page + "/ballot"); status != 422 || !strings.Contains(html, "Змінити голос?") {
 			t.Errorf("an empty change = %d, want 422 on the page of the change", status)
 		}
 
 		n.Advance(8 * 24 * time.Hour)
-		if status, html := olena.post(page+"/ballot", "choices", "o3"); status != 409 || !strings.Contains(html, "Опитування вже завершено.") {
+		if status, html := olena.Post(page+"/ballot", "choices", "o3"); status != 409 || !strings.Contains(html, "Опитування вже завершено.") {
 			t.Errorf("a late vote = %d, want 409 with words", status)
 		}
 		nobody.shows(page, 200, []string{"Завершено", "Рахуємо голоси."}, []string{"Votes are being counted."})
@@ -188,7 +143,7 @@ func TestPageOfAPollInEachOfItsStates(t *testing.T) {
 		nobody.shows(page, 200, []string{"Остаточний результат", "найбільше обрали: «Так»", "Участь: 40 із 40", "Опитування завершено", "Результат відкрито для всіх.", "не входять у результат", "Перевірити самостійно"},
 			[]string{"Final result", "Took part: 40 of 40", "This poll closed on", "Open polls"})
 		olena.shows(page, 200, []string{"Остаточний результат", "Ваша відповідь, яку бачите лише ви:", "ваша відповідь"}, []string{"Final result", "your answer"})
-		_, html = nobody.get(page)
+		_, html = nobody.Get(page)
 		if strings.Contains(html, "ваша відповідь") || strings.Contains(html, "Як відповідали спершу") {
 			t.Error("the result tells a stranger of own answers, or of first answers where one changed")
 		}
@@ -224,7 +179,7 @@ func TestNothingChangesForWhoHasNotVoted(t *testing.T) {
 		look := func() (pages []string) {
 			for _, b := range []*browser{nobody, waits} {
 				for _, path := range paths {
-					status, page := b.get(path)
+					status, page := b.Get(path)
 					if status != 200 {
 						t.Errorf("GET %s = %d", path, status)
 					}
@@ -236,12 +191,12 @@ func TestNothingChangesForWhoHasNotVoted(t *testing.T) {
 		before := look()
 		votes(t, n, crowd[:40], poll, "o1", "o2", "o1")
 		n.Settle()
-		if _, page := as(t, n, "kamianske", crowd[0]).get("/polls/" + poll.PollID); !strings.Contains(page, "Участь: 40 із 41") {
+		if _, page := as(t, n, "kamianske", crowd[0]).Get("/polls/" + poll.PollID); !strings.Contains(page, "Участь: 40 із 41") {
 			t.Fatal("there is no snapshot: the test would prove nothing")
 		}
 		for i, page := range look() {
 			if page != before[i] {
-				t.Errorf("%s changes with votes for somebody who has not voted:\n%s\n%s", paths[i%len(paths)], mainOf(before[i]), mainOf(page))
+				t.Errorf("%s changes with votes for somebody who has not voted:\n%s\n%s", paths[i%len(paths)], citytest.MainOf(before[i]), citytest.MainOf(page))
 			}
 		}
 	})
@@ -275,9 +230,9 @@ func TestResultOfManyCitiesShowsTheirShares(t *testing.T) {
 			open(t, n, town).shows(page, 200, []string{"Остаточний результат", "Участь: 60 із 60", "За громадами", "kamianske.test", "lviv.test", "viche verify " + poll.URI, "/api/viche/v1/trust"},
 				[]string{"Final result", "Took part: 60 of 60", "By community", "Check it yourself"})
 		}
-		_, html := open(t, n, "kamianske").get(page)
+		_, html := open(t, n, "kamianske").Get(page)
 		open(t, n, "kamianske").holds("the city's own part", html, "У нашій громаді", "наша громада", "Участь: 30 із 30", `href="`+poll.URI+`"`)
-		_, html = open(t, n, "kamianske").get("/")
+		_, html = open(t, n, "kamianske").Get("/")
 		open(t, n, "kamianske").holds("home", html, "Останні результати", "порівну найбільше мають")
 
 		request, err := http.NewRequest(http.MethodGet, "https://kamianske.test"+page, nil)
@@ -309,22 +264,22 @@ func TestListsNameWhatTheyFilter(t *testing.T) {
 		}
 		b.shows("/polls?state=closed", 200, []string{"За цими умовами нічого не знайшлося.", "Скинути умови"}, []string{"Nothing matches these filters."})
 		b.shows("/polls?state=open&sphere=ecology", 200, []string{"21 опитування", `value="ecology" selected`, "Давніші", "state=open"}, []string{"21 polls", "Older"})
-		_, page := b.get("/polls")
+		_, page := b.Get("/polls")
 		next := regexp.MustCompile(`href="(/polls\?after=\d+)"`).FindStringSubmatch(page)
 		if len(next) != 2 || strings.Count(page, `<li class="card">`) != 20 {
 			t.Fatalf("the first page holds %d polls and leads to %v", strings.Count(page, `<li class="card">`), next)
 		}
-		_, page = b.get(next[1])
+		_, page = b.Get(next[1])
 		if got := strings.Count(page, `<li class="card">`); got != 1 || !strings.Contains(page, "На початок") {
 			t.Errorf("the second page holds %d polls, want 1 and a way back", got)
 		}
 		b.shows("/spheres", 200, []string{"Триває 21 опитування", "/@osbb", "об’єднання співвласників"}, []string{"21 polls open", "Human rights"})
 		b.shows("/@ecology", 200, []string{"Екологія", "@ecology@kamianske.test", "Підписатися з федиверсу", "/spheres/ecology/feed.atom"}, []string{"Environment", "Follow from the fediverse"})
-		if status, _ := b.get("/polls?state=nonsense&after=x&scope=1"); status != 200 {
+		if status, _ := b.Get("/polls?state=nonsense&after=x&scope=1"); status != 200 {
 			t.Errorf("a filter that nobody knows = %d, want 200", status)
 		}
 		for _, path := range []string{"/polls/nothing", "/polls/01890000-0000-7000-8000-000000000000", "/spheres/nothing/feed.atom"} {
-			if status, _ := b.get(path); status != 404 {
+			if status, _ := b.Get(path); status != 404 {
 				t.Errorf("GET %s = %d, want 404", path, status)
 			}
 		}

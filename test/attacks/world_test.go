@@ -1,7 +1,6 @@
 package attacks
 
 import (
-	"encoding/hex"
 	"fmt"
 	"io"
 	"log"
@@ -14,7 +13,7 @@ import (
 	"viche/federation/ap"
 	"viche/internal/city"
 	"viche/internal/citytest"
-	"viche/internal/store"
+	"viche/internal/store/storetest"
 )
 
 // quiet swallows what servers say about connections that tests break.
@@ -172,62 +171,15 @@ func (w *world) harmless(what string, do func(), but ...allowance) {
 // state is every row of every table of the city, as text.
 func (w *world) state() map[string][]string {
 	w.t.Helper()
-	db := w.town.DB
-	list := "select name from sqlite_master where type = 'table'"
-	if db.Postgres() {
-		list = "select table_name from information_schema.tables where table_schema = current_schema() and table_type = 'BASE TABLE'"
-	}
-	var tables []string
-	if err := db.Read().NewRaw(list).Scan(w.t.Context(), &tables); err != nil {
-		w.t.Fatal(err)
-	}
+	out := storetest.Rows(w.t, w.town.DB)
 	for _, known := range []string{"actors", "actor_keys", "follows", "inbox", "guest_ballots", "river_job"} {
-		if !slices.Contains(tables, known) {
-			w.t.Fatalf("%q is not among the tables %q", known, tables)
+		if _, there := out[known]; !there {
+			w.t.Fatalf("%q is not among the tables", known)
 		}
 	}
-	out := map[string][]string{}
-	for _, table := range tables {
-		if table != "territories" && table != "territory_names" {
-			out[table] = rowsOf(w.t, db, table)
-		}
-	}
+	delete(out, "territories") // thousands that no activity touches
+	delete(out, "territory_names")
 	return out
-}
-
-func rowsOf(t *testing.T, db *store.DB, table string) (all []string) {
-	t.Helper()
-	rows, err := db.Read().QueryContext(t.Context(), `select * from "`+table+`"`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	values, into := make([]any, len(names)), make([]any, len(names))
-	for i := range values {
-		into[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			t.Fatal(err)
-		}
-		var row []string
-		for i, v := range values {
-			if raw, ok := v.([]byte); ok {
-				v = "x" + hex.EncodeToString(raw)
-			}
-			row = append(row, fmt.Sprintf("%s=%v", names[i], v))
-		}
-		all = append(all, strings.Join(row, " "))
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(all)
-	return all
 }
 
 // differ gives the rows that came and went, by table.

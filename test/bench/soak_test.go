@@ -1,8 +1,4 @@
-// Package soak_test lets the built program live for a while among good servers
-// and bad ones, and then counts: everything good has had its effect once, and
-// memory and goroutines are what they were. docs/performance.md tells the
-// figures.
-package soak_test
+package bench_test
 
 import (
 	"bytes"
@@ -31,7 +27,9 @@ const (
 	judged    = 5 * time.Minute // runs as long as this may not grow
 )
 
-// TestSoak takes VICHE_SOAK, such as 30m, and is left out without it. In short
+// TestSoak lets the built program live for a while among good servers and bad
+// ones, and then counts: everything good has had its effect once, and memory and
+// goroutines are what they were. It takes VICHE_SOAK, such as 30m, and is left out without it. In short
 // runs growth is shown but not judged. It runs on SQLite, or on the server that
 // VICHE_TEST_POSTGRES names.
 func TestSoak(t *testing.T) {
@@ -58,7 +56,7 @@ func TestSoak(t *testing.T) {
 	}
 	followers = append(followers, "http://dead.localhost:1/u/1")
 	s.settle(followers)
-	s.serve()
+	s.open()
 
 	g := newKindness(t, f, s)
 	h := newHostility(f, s, g.some)

@@ -1,4 +1,4 @@
-package soak_test
+package bench_test
 
 import (
 	"bytes"
@@ -23,9 +23,8 @@ import (
 )
 
 const (
-	activityType = "application/activity+json"
-	streams      = "https://www.w3.org/ns/activitystreams"
-	public       = streams + "#Public"
+	streams = "https://www.w3.org/ns/activitystreams"
+	public  = streams + "#Public"
 )
 
 // A fediverse is all other servers, good and bad, told apart by the first word

@@ -1,16 +1,10 @@
-package soak_test
+package bench_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,14 +18,12 @@ import (
 	"viche/modules/polls"
 )
 
-// A town is a city that its own process serves.
+// A town is a city that its own process serves, as the soak needs it.
 type town struct {
-	t       testing.TB
-	env     map[string]string
-	base    string
-	address string
-	cmd     *exec.Cmd
-	log     bytes.Buffer // read only once the process has ended
+	*instance
+	*server
+	t    testing.TB
+	base string
 
 	writer, host string // residents: olha writes to many, taras is answered
 	token, reply string // their bearer tokens
@@ -40,36 +32,24 @@ type town struct {
 
 func newTown(t testing.TB, dsn string) *town {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	i := newInstance(t, dsn)
+	for name, value := range map[string]string{"VICHE_SCHEME": "http", "VICHE_ALLOW_PRIVATE": "127.0.0.0/8", "VICHE_LOG": "warn"} {
+		i.env[name] = value
 	}
-	address := l.Addr().String()
-	_ = l.Close() // only its port was wanted
-	_, port, _ := net.SplitHostPort(address)
-	s := &town{t: t, address: address, base: "http://localhost:" + port, env: map[string]string{
-		"VICHE_HOST": "localhost:" + port, "VICHE_LISTEN": address, "VICHE_DATABASE": dsn, "VICHE_DATA": t.TempDir(),
-		"VICHE_SCHEME": "http", "VICHE_ALLOW_PRIVATE": "127.0.0.0/8", "VICHE_LOG": "warn",
-	}}
-	s.writer, s.host = s.base+"/users/olha", s.base+"/users/taras"
-	return s
+	base := "http://" + i.env["VICHE_HOST"]
+	return &town{instance: i, t: t, base: base, writer: base + "/users/olha", host: base + "/users/taras"}
 }
 
 // settle opens the city in this process, before it is served: two residents
 // with tokens, a poll, and those who follow the one who writes.
 func (s *town) settle(followers []string) {
+	s.t.Helper()
+	s.inside(s.t, func(ctx context.Context, c *city.City) { s.people(ctx, c, followers) })
+}
+
+func (s *town) people(ctx context.Context, c *city.City, followers []string) {
 	t := s.t
 	t.Helper()
-	cfg, faults := city.FromEnv(func(name string) string { return s.env[name] })
-	if err := city.Faults(faults); err != nil {
-		t.Fatal(err)
-	}
-	cfg.Logger = slog.New(slog.DiscardHandler)
-	ctx := context.Background()
-	c, err := city.Open(ctx, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, one := range []struct {
 		handle string
 		token  *string
@@ -112,65 +92,22 @@ func (s *town) settle(followers []string) {
 		t.Fatal(err)
 	}
 	s.poll = p.URI
-	if err := c.Close(); err != nil {
-		t.Fatal(err)
-	}
 }
 
-// serve builds the program, starts it and waits until it is ready.
-func (s *town) serve() {
-	t := s.t
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "viche")
-	build := exec.Command("go", "build", "-trimpath", "-o", path, "viche/cmd/viche")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	s.cmd = exec.Command(path, "serve")
-	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
-	for name, value := range s.env {
-		s.cmd.Env = append(s.cmd.Env, name+"="+value)
-	}
-	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if s.cmd.ProcessState == nil {
-			_ = s.cmd.Process.Kill() // it may have ended by itself
-			_ = s.cmd.Wait()
-		}
-	})
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		answer, err := http.Get("http://" + s.address + "/readyz")
-		if err != nil {
-			continue
-		}
-		_ = answer.Body.Close() // the status is all there is to know
-		if answer.StatusCode == http.StatusOK {
-			return
-		}
-	}
-	t.Fatal("the server is not ready after a minute")
-}
+// open starts the process.
+func (s *town) open() { s.server = s.instance.serve(s.t) }
 
 // stop ends the process as an operator does, and gives what it logged.
 func (s *town) stop() string {
 	s.t.Helper()
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		s.t.Fatalf("the server ended by itself: %v", err)
-	}
-	if err := s.cmd.Wait(); err != nil {
-		s.t.Errorf("the server ended with %v", err)
-	}
+	s.end(s.t, syscall.SIGTERM)
 	return s.log.String()
 }
 
 // metrics reads what the city measures, each sample by its name with labels.
 func (s *town) metrics() (map[string]float64, error) {
 	client := http.Client{Timeout: 10 * time.Second}
-	answer, err := client.Get("http://" + s.address + "/metrics")
+	answer, err := client.Get("http://" + s.instance.address + "/metrics")
 	if err != nil {
 		return nil, err
 	}

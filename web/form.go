@@ -2,9 +2,19 @@ package web
 
 import (
 	"errors"
+	"strconv"
 
 	"viche/internal/store"
 )
+
+// Number reads an id out of an address or a form. What is no number names nothing.
+func Number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
 
 // FormErrors collects what is wrong with a form: a message a field. The part
 // "errors" shows them on top, each with a link to its field; the part "field"

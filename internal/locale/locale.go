@@ -53,14 +53,20 @@ type Bundle struct {
 	keys     []string
 }
 
+// Kyiv is the zone in which times are shown and typed. Its table is in the
+// program, so a failure is a mistake of ours that shows at the first start.
+func Kyiv() *time.Location {
+	zone, err := time.LoadLocation("Europe/Kyiv")
+	if err != nil {
+		panic("locale: the time zone of Kyiv: " + err.Error())
+	}
+	return zone
+}
+
 // New reads locales/uk.json and locales/en.json of every file system given,
 // and its own words for times. A file system without a locales folder adds
 // nothing.
 func New(fsys ...fs.FS) (*Bundle, error) {
-	zone, err := time.LoadLocation("Europe/Kyiv")
-	if err != nil {
-		return nil, fmt.Errorf("load the time zone of Kyiv: %w", err)
-	}
 	words := catalogue{}
 	for _, f := range append([]fs.FS{own}, fsys...) {
 		if err := words.read(f); err != nil {
@@ -70,7 +76,7 @@ func New(fsys ...fs.FS) (*Bundle, error) {
 	if err := words.check(); err != nil {
 		return nil, err
 	}
-	return words.bundle(zone)
+	return words.bundle(Kyiv())
 }
 
 // For returns the printer of a language; an unknown language gets the first.

@@ -24,7 +24,7 @@ type reportView struct {
 
 func (b *Blogs) showReport(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	view, _, _, err := b.reportView(r, number(q.Get("post")), number(q.Get("actor")))
+	view, _, _, err := b.reportView(r, web.Number(q.Get("post")), web.Number(q.Get("actor")))
 	if err != nil {
 		b.site.Error(w, r, err)
 		return
@@ -68,7 +68,7 @@ func (b *Blogs) reportView(r *http.Request, post, actor int64) (view reportView,
 }
 
 func (b *Blogs) sendReport(w http.ResponseWriter, r *http.Request) {
-	view, about, posts, err := b.reportView(r, number(r.PostFormValue("post")), number(r.PostFormValue("actor")))
+	view, about, posts, err := b.reportView(r, web.Number(r.PostFormValue("post")), web.Number(r.PostFormValue("actor")))
 	var who Writer
 	if err == nil {
 		who, err = b.writer(r)

@@ -95,7 +95,7 @@ func sourceOf(p *Post, n string) (string, error) {
 
 // icon serves our copy of the picture of somebody of another server.
 func (b *Blogs) icon(w http.ResponseWriter, r *http.Request) {
-	a, err := b.Book.ByID(r.Context(), b.DB.Read(), number(chi.URLParam(r, "id")))
+	a, err := b.Book.ByID(r.Context(), b.DB.Read(), web.Number(chi.URLParam(r, "id")))
 	if err == nil && (a.Local || a.Icon == "" || a.Suspended || a.Deleted) {
 		err = store.ErrNotFound
 	}

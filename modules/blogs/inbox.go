@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/uptrace/bun"
 	"strings"
 	"unicode/utf8"
 
@@ -50,8 +51,11 @@ func (b *Blogs) onCreate(ctx context.Context, tx *store.Tx, a *ap.Activity) erro
 	}
 	o := a.Object
 	parent, concerns, err := b.concerns(ctx, tx, o, author)
-	if err != nil || !concerns {
-		return errors.Join(err, ignoredUnless(err))
+	if err != nil {
+		return err
+	}
+	if !concerns {
+		return federation.ErrIgnored
 	}
 	if parent != nil {
 		if err := b.takesAnswers(ctx, tx, parent, author); err != nil {
@@ -63,14 +67,6 @@ func (b *Blogs) onCreate(ctx context.Context, tx *store.Tx, a *ap.Activity) erro
 		return err
 	}
 	return b.passOn(ctx, tx, a, parent)
-}
-
-// ignoredUnless is ErrIgnored where nothing else went wrong.
-func ignoredUnless(err error) error {
-	if err != nil {
-		return nil
-	}
-	return federation.ErrIgnored
 }
 
 // concerns tells whether a post is of interest to somebody here: its author is
@@ -101,19 +97,15 @@ func (b *Blogs) concerns(ctx context.Context, tx *store.Tx, o *ap.Object, author
 	if o.Quote != "" && b.Federation.IsLocal(o.Quote) {
 		return nil, true, nil
 	}
-	yes, err = b.followedHere(ctx, tx, author.ID)
+	yes, err = followedHere(ctx, tx, author.ID)
 	return nil, yes, err
 }
 
-func (b *Blogs) followedHere(ctx context.Context, tx *store.Tx, actor int64) (bool, error) {
-	var one int
-	err := tx.Row(ctx, []any{&one}, `
+// followedHere tells whether any of ours follows an actor.
+func followedHere(ctx context.Context, idb bun.IDB, actor int64) (bool, error) {
+	return exists(ctx, idb, `
 		select 1 from follows f join actors a on a.id = f.follower
-		where f.followee = ? and f.state = 'accepted' and a.local = 1 limit 1`, actor)
-	if isNotFound(err) {
-		return false, nil
-	}
-	return err == nil, err
+		where f.followee = ? and f.state = 'accepted' and a.local = 1`, actor)
 }
 
 // takesAnswers refuses an answer to a post of ours by somebody whom its author
@@ -371,15 +363,13 @@ func (b *Blogs) needAnnounced(ctx context.Context, a *ap.Activity) error {
 	if err != nil {
 		return nil // it was let in, so it will be known when it is worked off
 	}
-	follows, err := exists(ctx, b.DB.Read(), `
-		select 1 from follows f join actors a on a.id = f.follower
-		where f.followee = ? and f.state = 'accepted' and a.local = 1`, by.ID)
+	follows, err := followedHere(ctx, b.DB.Read(), by.ID)
 	if err != nil || !follows {
 		return err
 	}
-	target, err := b.announced(ctx, a)
-	if err != nil || target == "" {
-		return err
+	target := announced(a)
+	if target == "" {
+		return nil
 	}
 	if _, err := b.Fetch(ctx, target); err != nil && !final(err) {
 		return err
@@ -390,17 +380,17 @@ func (b *Blogs) needAnnounced(ctx context.Context, a *ap.Activity) error {
 // announced is the post that an Announce is about. A group passes activities on
 // (FEP-1b12): of a Create or Update it is what they are about, anything else
 // that a group repeats counts only when its author's own server says it.
-func (b *Blogs) announced(ctx context.Context, a *ap.Activity) (string, error) {
+func announced(a *ap.Activity) string {
 	o := a.Object
 	switch o.Type {
 	case "Create", "Update":
 		if o.Object != nil {
-			return o.Object.ID, nil
+			return o.Object.ID
 		}
 	case "Delete", "Like", "Dislike", "Undo", "Announce", "Add", "Remove", "Block", "Flag", "Lock":
-		return "", nil
+		return ""
 	}
-	return o.ID, nil
+	return o.ID
 }
 
 // final tells whether asking again would give the same answer.
@@ -418,9 +408,9 @@ func (b *Blogs) onAnnounce(ctx context.Context, tx *store.Tx, a *ap.Activity) er
 	if len(a.Objects) != 1 {
 		return federation.ErrIgnored
 	}
-	target, err := b.announced(ctx, a)
-	if err != nil || target == "" {
-		return errors.Join(err, ignoredUnless(err))
+	target := announced(a)
+	if target == "" {
+		return federation.ErrIgnored
 	}
 	p, err := b.ByURI(ctx, tx, target)
 	if isNotFound(err) {

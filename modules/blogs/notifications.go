@@ -79,7 +79,7 @@ func (b *Blogs) noticesView(r *http.Request) (view noticesView, err error) {
 		}
 		view.Tabs = append(view.Tabs, tab{href, words.T(key), k == kind})
 	}
-	before := number(r.URL.Query().Get("before"))
+	before := web.Number(r.URL.Query().Get("before"))
 	list, err := b.Notices(ctx, b.DB.Read(), actor, before, noticesPage, kinds...)
 	if err != nil {
 		return view, err
@@ -198,7 +198,7 @@ func excerpt(p *Post) string {
 
 // seeNotices marks what was shown as looked at.
 func (b *Blogs) seeNotices(w http.ResponseWriter, r *http.Request) {
-	if err := b.See(r.Context(), web.ViewerOf(r).ActorID, number(r.PostFormValue("upTo"))); err != nil {
+	if err := b.See(r.Context(), web.ViewerOf(r).ActorID, web.Number(r.PostFormValue("upTo"))); err != nil {
 		b.site.Error(w, r, err)
 		return
 	}

@@ -118,15 +118,6 @@ func (b *Blogs) writer(r *http.Request) (Writer, error) {
 	return b.Writer(r.Context(), web.ViewerOf(r).AccountID)
 }
 
-// number reads an id out of an address. What is no number names nothing.
-func number(text string) int64 {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 {
-		return 0
-	}
-	return n
-}
-
 // asked loads the post that an address names, if the reader may see it. One
 // that was deleted is for whoever could have seen it: it comes with its mark.
 func (b *Blogs) asked(r *http.Request) (*Post, *actors.Actor, error) {
@@ -134,7 +125,7 @@ func (b *Blogs) asked(r *http.Request) (*Post, *actors.Actor, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := b.ByID(r.Context(), b.DB.Read(), number(chi.URLParam(r, "id")))
+	p, err := b.ByID(r.Context(), b.DB.Read(), web.Number(chi.URLParam(r, "id")))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -152,7 +143,7 @@ func (b *Blogs) asked(r *http.Request) (*Post, *actors.Actor, error) {
 func (b *Blogs) act(do func(*Blogs, context.Context, actors.Actor, int64) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		reader, err := b.reader(r)
-		id := number(chi.URLParam(r, "id"))
+		id := web.Number(chi.URLParam(r, "id"))
 		if err == nil {
 			err = do(b, r.Context(), *reader, id)
 		}

@@ -51,7 +51,7 @@ func (b *Blogs) toPerson(w http.ResponseWriter, r *http.Request) {
 	reader, err := b.reader(r)
 	var other actors.Actor
 	if err == nil {
-		other, err = b.Book.ByID(r.Context(), b.DB.Read(), number(chi.URLParam(r, "id")))
+		other, err = b.Book.ByID(r.Context(), b.DB.Read(), web.Number(chi.URLParam(r, "id")))
 	}
 	if err == nil && !known {
 		err = store.ErrNotFound
@@ -73,7 +73,7 @@ func (b *Blogs) toPerson(w http.ResponseWriter, r *http.Request) {
 
 // backToPerson is for whoever comes back from signing in, or reloads.
 func (b *Blogs) backToPerson(w http.ResponseWriter, r *http.Request) {
-	other, err := b.Book.ByID(r.Context(), b.DB.Read(), number(chi.URLParam(r, "id")))
+	other, err := b.Book.ByID(r.Context(), b.DB.Read(), web.Number(chi.URLParam(r, "id")))
 	if err != nil {
 		b.site.Error(w, r, err)
 		return
@@ -121,7 +121,7 @@ func (b *Blogs) showFollows(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *Blogs) followsView(r *http.Request, who actors.Actor) (followsView, error) {
-	ctx, words, before := r.Context(), b.site.Printer(r), number(r.URL.Query().Get("before"))
+	ctx, words, before := r.Context(), b.site.Printer(r), web.Number(r.URL.Query().Get("before"))
 	view := followsView{Which: "following", Approves: !who.Open, Back: here(r), Crumbs: meCrumbs(words, "blogs.follows.title")}
 	side, other := "follower", "followee"
 	if r.URL.Query().Get("who") == "followers" {

@@ -244,7 +244,7 @@ func (b *Blogs) section(r *http.Request, a actors.Actor, reader *actors.Actor) (
 // postsOf adds the pinned posts, on the first page, and the others.
 func (b *Blogs) postsOf(r *http.Request, a actors.Actor, reader *actors.Actor, view *sectionView) error {
 	s := b.showing(r, reader)
-	if number(r.URL.Query().Get("before")) == 0 {
+	if web.Number(r.URL.Query().Get("before")) == 0 {
 		pinned, err := b.Pinned(r.Context(), a.ID)
 		if err != nil {
 			return err

@@ -55,7 +55,7 @@ func turn(ctx context.Context, before int64, from read) (list []Entry, older boo
 
 // fill puts a page of a timeline into view, which r asks for.
 func (b *Blogs) fill(r *http.Request, s showing, view *timelineView, from read) error {
-	before := number(r.URL.Query().Get("before"))
+	before := web.Number(r.URL.Query().Get("before"))
 	list, older, err := turn(r.Context(), before, from)
 	if err != nil {
 		return err

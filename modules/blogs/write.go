@@ -147,13 +147,13 @@ func (b *Blogs) showNew(w http.ResponseWriter, r *http.Request) {
 	}
 	q := r.URL.Query()
 	form := typed{Hours: defaultHours, Draft: Draft{
-		Text: q.Get("text"), Visibility: Public, ReplyTo: number(q.Get("reply")), Quote: number(q.Get("quote")),
+		Text: q.Get("text"), Visibility: Public, ReplyTo: web.Number(q.Get("reply")), Quote: web.Number(q.Get("quote")),
 		Lang: who.Lang, Quotable: "public", As: q.Get("as"),
 	}}
 	if s := q.Get("sphere"); slices.Contains(b.Spheres, s) {
 		form.Sphere = s
 	}
-	if id := number(q.Get("draft")); id != 0 {
+	if id := web.Number(q.Get("draft")); id != 0 {
 		if form, err = b.kept(r.Context(), who, id); err != nil {
 			b.site.Error(w, r, err)
 			return
@@ -187,9 +187,9 @@ func (b *Blogs) readForm(w http.ResponseWriter, r *http.Request, who Writer, edi
 		return typed{}, wrong, err
 	}
 	v := r.PostFormValue
-	form := typed{ID: number(v("draft")), Due: v("due"), NewAlt: strings.TrimSpace(v("newalt")), Draft: Draft{
+	form := typed{ID: web.Number(v("draft")), Due: v("due"), NewAlt: strings.TrimSpace(v("newalt")), Draft: Draft{
 		Article: strings.TrimSpace(v("title")) != "", Title: v("title"), Warning: v("warning"), Text: v("text"), Lang: v("lang"), Visibility: v("visibility"),
-		ReplyTo: number(v("reply")), Quote: number(v("quote")), Quotable: v("quotable"), Sensitive: v("sensitive") != "", Sphere: v("sphere"), As: v("as"), Once: v("once"),
+		ReplyTo: web.Number(v("reply")), Quote: web.Number(v("quote")), Quotable: v("quotable"), Sensitive: v("sensitive") != "", Sphere: v("sphere"), As: v("as"), Once: v("once"),
 	}}
 	if len(form.Once) > maxToken {
 		form.Once = ""
@@ -260,7 +260,7 @@ func (b *Blogs) readPictures(r *http.Request, who Writer, editing int64, form *t
 func (b *Blogs) finish(form *typed, wrong *web.FormErrors) (due time.Time) {
 	now := b.DB.Now()
 	if form.Due != "" {
-		at, err := time.ParseInLocation("2006-01-02T15:04", form.Due, kyiv())
+		at, err := time.ParseInLocation("2006-01-02T15:04", form.Due, locale.Kyiv())
 		if err != nil {
 			wrong.Add("due", "blogs.write.due.form")
 		}
@@ -285,14 +285,6 @@ func (b *Blogs) finish(form *typed, wrong *web.FormErrors) (due time.Time) {
 // asks says whether any answer was written.
 func (f *typed) asks() bool {
 	return slices.ContainsFunc(f.Options, func(o string) bool { return strings.TrimSpace(o) != "" })
-}
-
-func kyiv() *time.Location {
-	zone, err := time.LoadLocation("Europe/Kyiv")
-	if err != nil {
-		return time.UTC // package locale brings the zones along, so there is one
-	}
-	return zone
 }
 
 // write does what the pressed button says: publish, keep, plan, show.
@@ -520,7 +512,7 @@ func (b *Blogs) about(r *http.Request, who Writer, id int64) (*postView, string,
 }
 
 func (b *Blogs) showEdit(w http.ResponseWriter, r *http.Request) {
-	who, p, err := b.writerOf(r, number(chi.URLParam(r, "id")))
+	who, p, err := b.writerOf(r, web.Number(chi.URLParam(r, "id")))
 	if err != nil {
 		b.site.Error(w, r, err)
 		return
@@ -534,7 +526,7 @@ func (b *Blogs) showEdit(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *Blogs) edit(w http.ResponseWriter, r *http.Request) {
-	who, p, err := b.writerOf(r, number(chi.URLParam(r, "id")))
+	who, p, err := b.writerOf(r, web.Number(chi.URLParam(r, "id")))
 	if err != nil {
 		b.site.Error(w, r, err)
 		return
@@ -575,7 +567,7 @@ type deleteView struct {
 }
 
 func (b *Blogs) showDelete(w http.ResponseWriter, r *http.Request) {
-	_, p, err := b.writerOf(r, number(chi.URLParam(r, "id")))
+	_, p, err := b.writerOf(r, web.Number(chi.URLParam(r, "id")))
 	var views []postView
 	if err == nil {
 		views, err = b.showing(r, nil).posts(r.Context(), []*Post{p})
@@ -590,7 +582,7 @@ func (b *Blogs) showDelete(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *Blogs) delete(w http.ResponseWriter, r *http.Request) {
-	who, p, err := b.writerOf(r, number(chi.URLParam(r, "id")))
+	who, p, err := b.writerOf(r, web.Number(chi.URLParam(r, "id")))
 	if err == nil {
 		err = b.Delete(r.Context(), who.Actor, p.ID)
 	}
@@ -679,7 +671,7 @@ func (b *Blogs) kept(ctx context.Context, who Writer, id int64) (typed, error) {
 		return form, err
 	}
 	if row.Due > 0 {
-		form.Due = store.Time(row.Due).In(kyiv()).Format("2006-01-02T15:04")
+		form.Due = store.Time(row.Due).In(locale.Kyiv()).Format("2006-01-02T15:04")
 	}
 	if form.Poll != nil {
 		lasts := store.Time(form.Poll.Closes).Sub(store.Time(max(row.Due, row.Changed)))
@@ -699,7 +691,7 @@ func (b *Blogs) kept(ctx context.Context, who Writer, id int64) (typed, error) {
 func (b *Blogs) dropDraft(w http.ResponseWriter, r *http.Request) {
 	who, err := b.writer(r)
 	if err == nil {
-		err = b.Drop(r.Context(), who, number(chi.URLParam(r, "id")))
+		err = b.Drop(r.Context(), who, web.Number(chi.URLParam(r, "id")))
 	}
 	if err != nil {
 		b.site.Error(w, r, err)

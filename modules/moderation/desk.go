@@ -53,7 +53,7 @@ func (s pages) showQueue(w http.ResponseWriter, r *http.Request) {
 	if asked == "all" {
 		state = ""
 	}
-	view, after := queueView{Open: asked == Open}, number(r.URL.Query().Get("after"))
+	view, after := queueView{Open: asked == Open}, web.Number(r.URL.Query().Get("after"))
 	for _, one := range states {
 		view.States = append(view.States, web.Choice{Value: one, Label: words.T("moderation.state." + one), Checked: one == asked})
 	}
@@ -211,7 +211,7 @@ func (s pages) renderReport(w http.ResponseWriter, r *http.Request, status int, 
 
 func (s pages) report(r *http.Request, d Decision, wrong web.FormErrors) (view reportView, err error) {
 	ctx, db, words, v := r.Context(), s.DB.Read(), s.site.Printer(r), web.ViewerOf(r)
-	one, err := s.ReportOf(ctx, db, number(chi.URLParam(r, "id")), v.ActorID)
+	one, err := s.ReportOf(ctx, db, web.Number(chi.URLParam(r, "id")), v.ActorID)
 	if err != nil {
 		return view, err
 	}
@@ -368,7 +368,7 @@ func (s pages) form(words *locale.Printer, one Report, about actors.Actor, repor
 		if e.Path == "" {
 			continue // gone or hidden
 		}
-		id := number(e.ID)
+		id := web.Number(e.ID)
 		f.Posts = append(f.Posts, web.Choice{Value: e.ID, Label: words.T("moderation.posts.nth", "N", strconv.Itoa(i+1)), Hint: markup.Text(string(e.Content), 80),
 			Checked: d.Posts == nil && d.Rule == "" || slices.Contains(d.Posts, id)})
 	}
@@ -424,7 +424,7 @@ func typed(r *http.Request) (Decision, error) {
 		return Decision{}, fmt.Errorf("read the form: %w", store.ErrInvalid)
 	}
 	d := Decision{
-		Report: number(chi.URLParam(r, "id")), Moderator: web.ViewerOf(r), Dismiss: r.PostForm.Get("dismiss") != "",
+		Report: web.Number(chi.URLParam(r, "id")), Moderator: web.ViewerOf(r), Dismiss: r.PostForm.Get("dismiss") != "",
 		OnPosts: r.PostForm.Get("onposts"), Warning: r.PostForm.Get("warning"), OnAccount: r.PostForm.Get("onaccount"),
 		Forward: r.PostForm.Get("forward") != "", Rule: r.PostForm.Get("rule"), Reason: r.PostForm.Get("reason"),
 	}
@@ -432,7 +432,7 @@ func typed(r *http.Request) (Decision, error) {
 		d.Reason = r.PostForm.Get("refusal")
 	}
 	for _, id := range r.PostForm["posts"] {
-		d.Posts = append(d.Posts, number(id))
+		d.Posts = append(d.Posts, web.Number(id))
 	}
 	return d, nil
 }

@@ -106,7 +106,7 @@ func (s pages) showMeasure(w http.ResponseWriter, r *http.Request) {
 
 func (s pages) renderMeasure(w http.ResponseWriter, r *http.Request, status int, reason string, sure bool, wrong web.FormErrors) {
 	words := s.site.Printer(r)
-	e, about, err := s.measureOf(r.Context(), number(chi.URLParam(r, "id")), web.ViewerOf(r))
+	e, about, err := s.measureOf(r.Context(), web.Number(chi.URLParam(r, "id")), web.ViewerOf(r))
 	if errors.Is(err, errDecided) {
 		s.site.Flash(w, "moderation.late")
 		web.Redirect303(w, r, "/moderation")
@@ -130,7 +130,7 @@ func (s pages) renderMeasure(w http.ResponseWriter, r *http.Request, status int,
 }
 
 func (s pages) lift(w http.ResponseWriter, r *http.Request) {
-	id, reason := number(chi.URLParam(r, "id")), r.PostFormValue("reason")
+	id, reason := web.Number(chi.URLParam(r, "id")), r.PostFormValue("reason")
 	var err error
 	switch r.PostFormValue("do") {
 	case "edit":

@@ -89,7 +89,7 @@ type Month struct {
 
 // MonthsOf counts by month of the clock in Kyiv, the newest first.
 func (m *Moderation) MonthsOf(ctx context.Context, words *locale.Printer) ([]Month, error) {
-	now := m.DB.Now().In(kyiv())
+	now := m.DB.Now().In(locale.Kyiv())
 	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, now.Location()).AddDate(0, 1-months, 0)
 	list := make([]Month, months)
 	place := func(hour int64) *Month {
@@ -149,15 +149,6 @@ func (m *Moderation) MonthsOf(ctx context.Context, words *locale.Printer) ([]Mon
 	return list, nil
 }
 
-// kyiv is the zone of all our clocks; locale carries its table.
-func kyiv() *time.Location {
-	zone, err := time.LoadLocation("Europe/Kyiv")
-	if err != nil {
-		return time.UTC
-	}
-	return zone
-}
-
 // lineView is a line of the log as everybody reads it: no names but the
 // moderator's.
 type lineView struct {
@@ -208,7 +199,7 @@ type logView struct {
 
 func (s pages) showLog(w http.ResponseWriter, r *http.Request) {
 	ctx, words := r.Context(), s.site.Printer(r)
-	before := number(r.URL.Query().Get("before"))
+	before := web.Number(r.URL.Query().Get("before"))
 	view := logView{}
 	from := before
 	if from > 0 {
@@ -236,13 +227,4 @@ func (s pages) showLog(w http.ResponseWriter, r *http.Request) {
 		view.Lines = append(view.Lines, one)
 	}
 	s.site.Render(w, r, http.StatusOK, "moderation/log", view)
-}
-
-// number reads an id out of an address. What is no number names nothing.
-func number(text string) int64 {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 {
-		return 0
-	}
-	return n
 }

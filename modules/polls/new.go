@@ -65,7 +65,7 @@ func (f newForm) draft(now time.Time, initiative bool, wrong *web.FormErrors) Dr
 		return d
 	}
 	if f.ClosesAt != "" {
-		at, err := time.ParseInLocation("2006-01-02T15:04", strings.Replace(strings.TrimSpace(f.ClosesAt), " ", "T", 1), kyiv())
+		at, err := time.ParseInLocation("2006-01-02T15:04", strings.Replace(strings.TrimSpace(f.ClosesAt), " ", "T", 1), locale.Kyiv())
 		if err != nil {
 			wrong.Add("closesAt", "polls.draft.closes.form")
 			at = now.Add(day)
@@ -73,15 +73,6 @@ func (f newForm) draft(now time.Time, initiative bool, wrong *web.FormErrors) Dr
 		d.ClosesAt = at
 	}
 	return d
-}
-
-// kyiv is the zone in which people type times.
-func kyiv() *time.Location {
-	zone, err := time.LoadLocation("Europe/Kyiv")
-	if err != nil { // package locale brings the zones along
-		return time.UTC
-	}
-	return zone
 }
 
 type newView struct {
@@ -103,8 +94,8 @@ func (p *Polls) showNew(w http.ResponseWriter, r *http.Request) {
 	v := web.ViewerOf(r)
 	form := newForm{Hard: true, Days: "14", Results: string(ballot.AfterVote), Sphere: r.URL.Query().Get("sphere")}
 	if opensAny(v) {
-		evening := p.DB.Now().In(kyiv()).AddDate(0, 0, 14)
-		form.ClosesAt = time.Date(evening.Year(), evening.Month(), evening.Day(), 20, 0, 0, 0, kyiv()).Format("2006-01-02T15:04")
+		evening := p.DB.Now().In(locale.Kyiv()).AddDate(0, 0, 14)
+		form.ClosesAt = time.Date(evening.Year(), evening.Month(), evening.Day(), 20, 0, 0, 0, locale.Kyiv()).Format("2006-01-02T15:04")
 	}
 	p.renderNew(w, r, http.StatusOK, form, web.FormErrors{})
 }

@@ -30,7 +30,7 @@ func TestStaffWritesInTheNameOfTheCity(t *testing.T) {
 	each(t, func(t *testing.T, n *citytest.Network) {
 		olena, ivan, maria := person(t, n, "kamianske", "olena").moderates(""), person(t, n, "kamianske", "ivan").moderates("ecology"), person(t, n, "kamianske", "maria")
 		b := olena.browses()
-		page := b.shows("/blogs/new?as=city", 200, []string{"Від кого", `value="city" selected`, `value="ecology"`}, []string{"From whom"})
+		b.shows("/blogs/new?as=city", 200, []string{"Від кого", `value="city" selected`, `value="ecology"`}, []string{"From whom"})
 		if _, page := maria.browses().Get("/blogs/new"); strings.Contains(page, `name="as"`) {
 			t.Error("somebody without a role is offered another name")
 		}

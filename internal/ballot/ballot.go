@@ -155,14 +155,18 @@ func (b *Box) Put(ctx context.Context, tx *store.Tx, p Poll, v Voter, a Answer) 
 // PutGuest stores the answer of an account elsewhere, by its actor's id, in the
 // open tally (R4.4). Where several options may be chosen, the fediverse sends
 // them one by one, so options add up; where one may, the first one stands and a
-// second is refused with ErrExists.
+// second is refused with ErrExists. A poll of several questions, a scale and a
+// ranking have no form there: ErrInvalid.
 func (b *Box) PutGuest(ctx context.Context, tx *store.Tx, p Poll, actor string, a Answer) error {
+	if len(p.Questions) != 1 || p.Questions[0].Kind != One && p.Questions[0].Kind != Several {
+		return fmt.Errorf("the fediverse votes on one question of a poll: %w", store.ErrInvalid)
+	}
 	choice, err := encode(p.Questions, a)
 	if err != nil {
 		return err
 	}
 	join := unite
-	if len(p.Questions) == 1 && p.Questions[0].Kind == One {
+	if p.Questions[0].Kind == One {
 		join = keep
 	}
 	_, err = b.put(ctx, tx, guests, p, tagOf(b.keys.GuestSecret(actor), p), Voter{}, choice, join)
@@ -380,61 +384,4 @@ func bind(p Poll, tag []byte, seq uint32, buf []byte) []byte {
 	buf = append(buf, p.PollID[:]...)
 	buf = append(buf, tag...)
 	return binary.BigEndian.AppendUint32(buf, seq)
-}
-
-// A choice is stored as one bit an option, each question beginning a new byte.
-
-func choiceSize(questions []Question) (n int) {
-	for _, q := range questions {
-		n += (len(q.Options) + 7) / 8
-	}
-	return n
-}
-
-// encode checks an answer against its poll. Its errors name what a person did.
-func encode(questions []Question, a Answer) ([]byte, error) {
-	if len(a) != len(questions) {
-		return nil, store.Invalid("choices", "ballot.questions")
-	}
-	out := make([]byte, choiceSize(questions))
-	at, chosen := 0, 0
-	for i, q := range questions {
-		if q.Kind == One && len(a[i]) > 1 {
-			return nil, store.Invalid("choices", "ballot.one-only")
-		}
-		if q.Max > 0 && len(a[i]) > q.Max {
-			return nil, store.Invalid("choices", "ballot.too-many", "Max", q.Max)
-		}
-		for _, id := range a[i] {
-			o := slices.Index(q.Options, id)
-			if o < 0 {
-				return nil, store.Invalid("choices", "ballot.no-such-option")
-			}
-			if bit := byte(1) << (o % 8); out[at+o/8]&bit == 0 {
-				out[at+o/8] |= bit
-				chosen++
-				continue
-			}
-			return nil, store.Invalid("choices", "ballot.option-twice")
-		}
-		at += (len(q.Options) + 7) / 8
-	}
-	if chosen == 0 {
-		return nil, store.Invalid("choices", "ballot.empty")
-	}
-	return out, nil
-}
-
-func decode(questions []Question, choice []byte) Answer {
-	out := make(Answer, len(questions))
-	at := 0
-	for i, q := range questions {
-		for o, id := range q.Options {
-			if choice[at+o/8]&(1<<(o%8)) != 0 {
-				out[i] = append(out[i], id)
-			}
-		}
-		at += (len(q.Options) + 7) / 8
-	}
-	return out
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"viche/internal/keys"
+	"viche/internal/method"
 	"viche/internal/store"
 )
 
@@ -80,6 +81,9 @@ func (b *Box) Close(ctx context.Context, p Poll, r Rules) (Snapshot, error) {
 	}
 	pass, err := b.count(ctx, p)
 	if err != nil {
+		return Snapshot{}, fmt.Errorf("final count of %s: %w", p.PollID, err)
+	}
+	if err := b.runoff(ctx, p, &pass.verified); err != nil {
 		return Snapshot{}, fmt.Errorf("final count of %s: %w", p.PollID, err)
 	}
 	if pass.differ < r.Step {
@@ -210,30 +214,82 @@ func (b *Box) count(ctx context.Context, p Poll) (pass, error) {
 
 // tally opens every row of one table and adds it up.
 func (b *Box) tally(ctx context.Context, q store.Bound, aead cipher.AEAD, in box, p Poll, each func(tag []byte, seq uint32) error) (Numbers, error) {
+	n := newNumbers(p.Questions, 0)
+	err := b.walk(ctx, q, aead, in, p, func(tag []byte, o opened) error {
+		if err := each(tag, o.seq); err != nil {
+			return err
+		}
+		n.add(p.Questions, o)
+		return nil
+	})
+	return n, err
+}
+
+// walk opens the rows of one table in tag order. What each gets is overwritten
+// by the next.
+func (b *Box) walk(ctx context.Context, q store.Bound, aead cipher.AEAD, in box, p Poll, each func(tag []byte, o opened) error) error {
 	rows, err := q.Query(ctx, "select tag, seq, sealed from "+string(in)+" where poll = ? order by tag", p.ID)
 	if err != nil {
-		return Numbers{}, fmt.Errorf("read box: %w", err)
+		return fmt.Errorf("read box: %w", err)
 	}
 	defer rows.Close()
-	n := newNumbers(p.Questions, 0)
 	var scratch []byte
 	var tag, blob sql.RawBytes
 	var number int64 // as the drivers have it: any other type is read from its text
 	for rows.Next() {
 		if err := rows.Scan(&tag, &number, &blob); err != nil {
-			return Numbers{}, fmt.Errorf("read box: %w", err)
+			return fmt.Errorf("read box: %w", err)
 		}
-		seq := uint32(number)
 		var o opened
-		if o, scratch, err = unseal(aead, p, tag, seq, blob, scratch); err != nil {
-			return Numbers{}, err
+		if o, scratch, err = unseal(aead, p, tag, uint32(number), blob, scratch); err != nil {
+			return err
 		}
-		if err := each(tag, seq); err != nil {
-			return Numbers{}, err
+		if err := each(tag, o); err != nil {
+			return err
 		}
-		n.add(p.Questions, o)
 	}
-	return n, store.Kind(rows.Err())
+	return store.Kind(rows.Err())
+}
+
+// runoff adds the rounds of an instant-runoff count to every ranking: a pass over
+// the box for each round, in memory that does not depend on it.
+func (b *Box) runoff(ctx context.Context, p Poll, n *Numbers) error {
+	at := 0
+	for i, q := range p.Questions {
+		from, to := at, at+q.size()
+		if at = to; q.Kind != Ranking {
+			continue
+		}
+		aead, err := b.aead(p)
+		if err != nil {
+			return err
+		}
+		n.Questions[i].Runoff, err = method.Runoff(len(q.Options), func(in []bool) ([]int, error) {
+			counts := make([]int, len(q.Options))
+			return counts, b.walk(ctx, b.db.ReadBound(), aead, verified, p, func(_ []byte, o opened) error {
+				if leads := leader(o.choice[from:to], in); leads >= 0 {
+					counts[leads]++
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leader is the option that a ranking places highest of those still in; -1 if it
+// places none.
+func leader(choice []byte, in []bool) int {
+	best := -1
+	for o, place := range choice {
+		if place != 0 && in[o] && (best < 0 || place < choice[best]) {
+			best = o
+		}
+	}
+	return best
 }
 
 func (n *Numbers) add(questions []Question, o opened) {
@@ -243,20 +299,11 @@ func (n *Numbers) add(questions []Question, o opened) {
 	}
 	at := 0
 	for i, q := range questions {
-		blank := true
-		for j := range q.Options {
-			if o.choice[at+j/8]&(1<<(j%8)) != 0 {
-				n.Questions[i].Counts[j]++
-				blank = false
-			}
-			if o.first[at+j/8]&(1<<(j%8)) != 0 {
-				n.Questions[i].First[j]++
-			}
-		}
-		if blank {
+		if !q.count(o.choice[at:at+q.size()], n.Questions[i].Counts) {
 			n.Questions[i].Blank++
 		}
-		at += (len(q.Options) + 7) / 8
+		q.count(o.first[at:at+q.size()], n.Questions[i].First)
+		at += q.size()
 	}
 }
 

@@ -12,6 +12,8 @@ type Kind string
 const (
 	One     Kind = "one"     // exactly one option
 	Several Kind = "several" // any number of options, at least one
+	Scale   Kind = "scale"   // one step of several, which stand in order
+	Ranking Kind = "ranking" // an order of some or all options, the best first
 )
 
 // Question is one question of a poll, with its options in ballot order.
@@ -23,7 +25,7 @@ type Question struct {
 }
 
 // Answer is what a person chose: for each question the ids of the options, none
-// for a question left unanswered.
+// for a question left unanswered; in a ranking the best first.
 type Answer [][]string
 
 // Numbers are the counts of one box, as they stand in snapshots, statements and
@@ -35,11 +37,15 @@ type Numbers struct {
 	Questions []QuestionNumbers `json:"questions"`
 }
 
-// QuestionNumbers are the counts of one question.
+// QuestionNumbers are the counts of one question, in as many numbers as its
+// Slots. Runoff are the rounds of an instant-runoff count of a ranking: for each
+// round how many ballots each option leads, -1 for one that is out. It needs the
+// ballots themselves, so only the final count of a city's own box has it.
 type QuestionNumbers struct {
-	Blank  int   `json:"blank"`
-	Counts []int `json:"counts"`
-	First  []int `json:"first"` // as everybody had answered at first
+	Blank  int     `json:"blank"`
+	Counts []int   `json:"counts"`
+	First  []int   `json:"first"` // as everybody had answered at first
+	Runoff [][]int `json:"runoff,omitempty"`
 }
 
 // Unanimous says whether everybody who voted chose the same: such numbers give
@@ -110,7 +116,7 @@ func add(a, b []int) []int {
 func newNumbers(questions []Question, register int) Numbers {
 	n := Numbers{Register: register}
 	for _, q := range questions {
-		n.Questions = append(n.Questions, QuestionNumbers{Counts: make([]int, len(q.Options)), First: make([]int, len(q.Options))})
+		n.Questions = append(n.Questions, QuestionNumbers{Counts: make([]int, q.Slots()), First: make([]int, q.Slots())})
 	}
 	return n
 }
@@ -121,18 +127,41 @@ func (n Numbers) Check(questions []Question) error {
 		return fmt.Errorf("register %d, ballots %d, changes %d", n.Register, n.Ballots, n.Changes)
 	}
 	for i, q := range questions {
-		for _, counts := range [][]int{n.Questions[i].Counts, n.Questions[i].First} {
-			sum := 0
+		have := n.Questions[i]
+		for _, counts := range [][]int{have.Counts, have.First} {
 			for _, c := range counts {
 				if c < 0 || c > n.Ballots {
 					return fmt.Errorf("question %d: count %d of %d ballots", i, c, n.Ballots)
 				}
-				sum += c
 			}
-			if q.Kind == One && len(questions) == 1 && sum != n.Ballots {
-				return fmt.Errorf("question %d: counts add up to %d of %d ballots", i, sum, n.Ballots)
+		}
+		if have.Blank < 0 || have.Blank > n.Ballots {
+			return fmt.Errorf("question %d: %d blanks of %d ballots", i, have.Blank, n.Ballots)
+		}
+		switch q.Kind {
+		case One, Scale:
+			if got := sum(have.Counts) + have.Blank; got != n.Ballots {
+				return fmt.Errorf("question %d: counts and blanks add up to %d of %d ballots", i, got, n.Ballots)
+			}
+			if got := sum(have.First); got > n.Ballots {
+				return fmt.Errorf("question %d: first answers add up to %d of %d ballots", i, got, n.Ballots)
+			}
+		case Ranking:
+			for a := range q.Options {
+				for b := range a {
+					if got := have.Counts[Pair(len(q.Options), a, b)] + have.Counts[Pair(len(q.Options), b, a)]; got > n.Ballots-have.Blank {
+						return fmt.Errorf("question %d: options %d and %d were compared %d times on %d ballots", i, b, a, got, n.Ballots-have.Blank)
+					}
+				}
 			}
 		}
 	}
 	return nil
+}
+
+func sum(counts []int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
 }

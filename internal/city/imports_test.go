@@ -19,10 +19,10 @@ var allowed = map[string][]string{
 	"internal/citytest":        {"federation", "internal/city", "internal/store", "internal/store/storetest", "modules/*", "web"},
 	"web/c2s":                  {"actors", "federation", "federation/ap", "internal/locale", "internal/markup", "internal/store", "modules/*", "web"},
 	"web/civic":                {"actors", "internal/ballot", "internal/locale", "internal/store", "internal/union", "modules/*", "web"},
-	"modules/*":                {"actors", "actors/identity", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/markup", "internal/media", "internal/notify", "internal/store", "internal/territory", "internal/union", "modules", "web"},
+	"modules/*":                {"actors", "actors/identity", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/markup", "internal/media", "internal/method", "internal/notify", "internal/search", "internal/store", "internal/territory", "internal/union", "modules", "web"},
 	"modules":                  {"federation", "internal/store", "internal/notify"},
 	"internal/union":           {"actors", "federation/ap", "internal/ballot", "internal/keys", "internal/store"},
-	"internal/ballot":          {"internal/keys", "internal/store"},
+	"internal/ballot":          {"internal/keys", "internal/method", "internal/store"},
 	"internal/verify":          {"federation/ap"},
 	"internal/notify":          {"internal/locale", "internal/store"},
 	"internal/territory":       {"internal/store"},
@@ -32,8 +32,8 @@ var allowed = map[string][]string{
 	"actors/identity":          {"internal/store"},
 	"internal/store/storetest": {"internal/store", "migrations"},
 	"internal/media":           {"internal/store"},
-	"internal/markup":          {},
-	"federation/ap":            {}, "internal/keys": {}, "internal/locale": {}, "internal/store": {}, "migrations": {},
+	"internal/markup":          {}, "internal/method": {},
+	"federation/ap": {}, "internal/keys": {}, "internal/locale": {}, "internal/store": {}, "migrations": {},
 }
 
 // libraries that one package alone may know.

@@ -92,7 +92,7 @@ func readCounts(f fields, name string) ([]counted, error) {
 func (q Question) slots() []counted {
 	var out []counted
 	for _, a := range q.Options {
-		if q.Kind != ranking {
+		if q.Kind != ballot.Ranking {
 			out = append(out, counted{option: a.ID})
 			continue
 		}
@@ -178,7 +178,7 @@ func (q Question) checkSums(counts []int, blank, ballots int) error {
 		if most := slices.Max(counts); most > answered {
 			return fault("sum", "an option has %d votes of %d ballots", most, answered)
 		}
-	case ranking:
+	case ballot.Ranking:
 		for i, a := range q.slots() {
 			j := slices.Index(q.slots(), counted{option: a.over, over: a.option})
 			if counts[i]+counts[j] > answered {
@@ -222,7 +222,7 @@ func (p *Poll) checkFirst(n *ballot.Numbers, parts []part, sum bool) error {
 }
 
 func (q Question) checkFirstSums(first []int, ballots int, several bool) error {
-	if q.Kind == ballot.One || q.Kind == scale {
+	if q.Kind == ballot.One || q.Kind == ballot.Scale {
 		if total := total(first); total > ballots || !several && total != ballots {
 			return fault("first-answers", "they add up to %d of %d ballots", total, ballots)
 		}
@@ -376,7 +376,7 @@ func (p *Poll) readOpen(f fields) (n ballot.Numbers, err error) {
 		}
 		// A guest of a poll with several questions may leave some blank.
 		blank := 0
-		if p.Several && (q.Kind == ballot.One || q.Kind == scale) {
+		if p.Several && (q.Kind == ballot.One || q.Kind == ballot.Scale) {
 			if blank = n.Ballots - total(n.Questions[i].Counts); blank < 0 {
 				return n, fault("open", "more votes than ballots")
 			}

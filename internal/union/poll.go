@@ -8,12 +8,6 @@ import (
 	"viche/internal/ballot"
 )
 
-// The kinds of question that a cross-city poll can ask besides ballot's own.
-const (
-	scale   ballot.Kind = "scale"   // one step of several
-	ranking ballot.Kind = "ranking" // an order; counted by pairs
-)
-
 // AfterClose is the results policy that lets nobody see a number before the
 // close, not even who voted. The other one is "afterVote".
 const (
@@ -127,7 +121,7 @@ func (p *Poll) readQuestions() error {
 		for _, f := range list {
 			q := Question{ID: f.text("questionId"), Name: f.text("name"), Kind: ballot.Kind(f.text("questionType"))}
 			switch q.Kind {
-			case ballot.One, ballot.Several, scale, ranking:
+			case ballot.One, ballot.Several, ballot.Scale, ballot.Ranking:
 			default:
 				return fault("form", "questionType %.40q", q.Kind)
 			}

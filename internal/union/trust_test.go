@@ -121,8 +121,8 @@ func TestPollOfSeveralQuestionsAndTooFewBallots(t *testing.T) {
 		w := newWorld(t, open, kamianske, lviv, kharkiv)
 		p := w.open(func(c *Core) {
 			c.Questions = []Question{
-				{ID: "q1", Name: "Стан доріг", Kind: scale, Options: []Option{{"1", "1"}, {"2", "2"}}},
-				{ID: "q2", Name: "Що спершу", Kind: ranking, Options: []Option{{"a", "Мости"}, {"b", "Дороги"}}},
+				{ID: "q1", Name: "Стан доріг", Kind: ballot.Scale, Options: []Option{{"1", "1"}, {"2", "2"}}},
+				{ID: "q2", Name: "Що спершу", Kind: ballot.Ranking, Options: []Option{{"a", "Мости"}, {"b", "Дороги"}}},
 			}
 		})
 		few := w.open(nil)

@@ -235,10 +235,14 @@ func (db *DB) openSQLite(ctx context.Context, path string, o Options) error {
 	db.read = bun.NewDB(r, sqlitedialect.New())
 	db.bound = Bound{q: reading{r, newPrepared(r)}}
 	db.jobs.sqlite = w
-	gw := &groupWriter{db: db, pool: w, bun: bun.NewDB(w, sqlitedialect.New()), kept: newPrepared(w), queue: make(chan *request, 256), quit: make(chan struct{})}
+	gw := &groupWriter{line: newLine(), db: db, pool: w, bun: bun.NewDB(w, sqlitedialect.New()), kept: newPrepared(w)}
 	db.writer = gw
 	gw.done.Add(1)
-	go gw.run()
+	go gw.serve(func(r *request) {
+		for _, query := range gw.commit(r) {
+			gw.kept.keep(context.Background(), query)
+		}
+	})
 	return db.openInserter()
 }
 
@@ -249,10 +253,15 @@ func escaped(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 // one transaction and so one fsync, each inside a savepoint of its own: a change
 // that fails takes back only itself. Nobody is answered before the commit.
 type groupWriter struct {
-	db    *DB
-	pool  *sql.DB
-	bun   *bun.DB
-	kept  *prepared
+	line
+	db   *DB
+	pool *sql.DB
+	bun  *bun.DB
+	kept *prepared
+}
+
+// line is where changes wait for those who make several of them together.
+type line struct {
 	queue chan *request
 	quit  chan struct{}
 	once  sync.Once
@@ -267,25 +276,23 @@ type request struct {
 	done chan struct{}
 }
 
-// groupSize bounds how long the first of a group waits for the last.
-const groupSize = 64
+func newLine() line { return line{queue: make(chan *request, 256), quit: make(chan struct{})} }
 
-var errClosed = fmt.Errorf("database is closed: %w", ErrUnavailable)
-
-func (g *groupWriter) write(ctx context.Context, fn func(context.Context, *Tx) error) error {
+// through returns when fn's change is stored, or why it is not.
+func (l *line) through(ctx context.Context, fn func(context.Context, *Tx) error) error {
 	r := &request{ctx: ctx, fn: fn, done: make(chan struct{})}
 	select {
-	case <-g.quit:
+	case <-l.quit:
 		return errClosed
 	case <-ctx.Done():
 		return ctx.Err()
-	case g.queue <- r:
+	case l.queue <- r:
 	}
 	select {
 	case <-r.done:
 		return r.err
-	case <-g.quit:
-		g.done.Wait() // the group that was running still tells its end
+	case <-l.quit:
+		l.done.Wait() // the group that was running still tells its end
 		select {
 		case <-r.done:
 			return r.err
@@ -295,6 +302,43 @@ func (g *groupWriter) write(ctx context.Context, fn func(context.Context, *Tx) e
 	}
 }
 
+// next is whoever waits, now; nil if nobody does.
+func (l *line) next() *request {
+	select {
+	case r := <-l.queue:
+		return r
+	default:
+		return nil
+	}
+}
+
+// serve calls each with the first of a group until the line is stopped.
+func (l *line) serve(each func(*request)) {
+	defer l.done.Done()
+	for {
+		select {
+		case <-l.quit:
+			return
+		case r := <-l.queue:
+			each(r)
+		}
+	}
+}
+
+func (l *line) stop() {
+	l.once.Do(func() { close(l.quit) })
+	l.done.Wait()
+}
+
+// groupSize bounds how long the first of a group waits for the last.
+const groupSize = 64
+
+var errClosed = fmt.Errorf("database is closed: %w", ErrUnavailable)
+
+func (g *groupWriter) write(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	return g.through(ctx, fn)
+}
+
 // writeBound keeps what write can do and writeBound cannot from being used
 // where it happens to work.
 func (g *groupWriter) writeBound(ctx context.Context, fn func(context.Context, *Tx) error) error {
@@ -302,25 +346,6 @@ func (g *groupWriter) writeBound(ctx context.Context, fn func(context.Context, *
 		tx.IDB, tx.enqueue = nil, nil
 		return fn(ctx, tx)
 	})
-}
-
-func (g *groupWriter) stop() {
-	g.once.Do(func() { close(g.quit) })
-	g.done.Wait()
-}
-
-func (g *groupWriter) run() {
-	defer g.done.Done()
-	for {
-		select {
-		case <-g.quit:
-			return
-		case r := <-g.queue:
-			for _, query := range g.commit(r) {
-				g.kept.keep(context.Background(), query)
-			}
-		}
-	}
 }
 
 // commit runs r and whatever waits behind it, then commits once. It returns the
@@ -364,13 +389,10 @@ func (g *groupWriter) commit(r *request) (later []string) {
 		if len(group) == groupSize {
 			break
 		}
-		select {
-		case r = <-g.queue:
-			group = append(group, r)
-			continue
-		default:
+		if r = g.next(); r == nil {
+			break
 		}
-		break
+		group = append(group, r)
 	}
 	if err := tx.Commit(); err != nil {
 		_ = tx.Rollback() // the commit's error is the one to tell
@@ -432,20 +454,78 @@ func (db *DB) openPostgres(ctx context.Context, dsn string, o Options) error {
 	db.read = bun.NewDB(std, pgdialect.New())
 	db.bound = Bound{q: plain{std}, pg: true}
 	db.jobs.pg = pool
-	db.writer = &pgWriter{db: db}
+	pw := &pgWriter{line: newLine(), db: db}
+	db.writer = pw
+	for range lanes {
+		pw.done.Add(1)
+		go pw.serve(pw.together)
+	}
 	return db.openInserter()
 }
 
-type pgWriter struct{ db *DB }
+// pgWriter makes each change of Write in a transaction of its own. Those of
+// WriteBound, which are many and small, share one with whatever waits behind
+// them, and so one flush to the disk.
+type pgWriter struct {
+	line
+	db *DB
+}
 
-func (w *pgWriter) stop() {}
+// lanes is how many groups of WriteBound run at once.
+const lanes = 4
 
 func (w *pgWriter) write(ctx context.Context, fn func(context.Context, *Tx) error) error {
 	return w.again(ctx, w.once, fn)
 }
 
 func (w *pgWriter) writeBound(ctx context.Context, fn func(context.Context, *Tx) error) error {
-	return w.again(ctx, w.onceBound, fn)
+	return w.through(ctx, fn)
+}
+
+// together makes r's change and those of whoever waits behind it in one
+// transaction. If one of them fails nothing of it stands, and each is made alone:
+// nobody spoils another's change, and nobody is answered before the commit.
+func (w *pgWriter) together(r *request) {
+	group := []*request{r}
+	for len(group) < groupSize {
+		if r = w.next(); r == nil {
+			break
+		}
+		group = append(group, r)
+	}
+	if len(group) > 1 && w.all(group) == nil {
+		for _, r := range group {
+			close(r.done)
+		}
+		return
+	}
+	for _, r := range group {
+		r.err = w.again(r.ctx, w.onceBound, r.fn)
+		close(r.done)
+	}
+}
+
+func (w *pgWriter) all(group []*request) error {
+	// A deadline of one caller would end the others' changes too.
+	tx, err := w.onceBound(context.WithoutCancel(group[0].ctx), func(_ context.Context, tx *Tx) error {
+		for _, r := range group {
+			ctx := context.WithoutCancel(r.ctx)
+			if err := errors.Join(r.ctx.Err(), r.fn(ctx, tx)); err != nil {
+				return err
+			}
+			if err := tx.Settle(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range tx.after {
+		f()
+	}
+	return nil
 }
 
 func (w *pgWriter) again(ctx context.Context, once func(context.Context, func(context.Context, *Tx) error) (*Tx, error), fn func(context.Context, *Tx) error) error {

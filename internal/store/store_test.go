@@ -3,10 +3,12 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,6 +100,52 @@ func TestParallelWritesFailAlone(t *testing.T) {
 		wg.Wait()
 		if n := count(t, db); n != 100 {
 			t.Errorf("rows = %d, want 100: each name once", n)
+		}
+	})
+}
+
+// Changes that share a transaction: those that fail, panic, or whose caller is
+// gone take nothing of the others' with them and leave nothing themselves.
+func TestBoundChangesFailAlone(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		var wg sync.WaitGroup
+		var after atomic.Int32
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		for i := range 200 {
+			wg.Go(func() {
+				ctx, fails := t.Context(), i%10 == 3
+				if i%10 == 7 {
+					ctx, fails = gone, true
+				}
+				err := db.WriteBound(ctx, func(ctx context.Context, tx *store.Tx) error {
+					tx.AfterCommit(func() { after.Add(1) })
+					if err := tx.Soon(ctx, nil, func() error {
+						if i%20 == 3 {
+							return store.ErrDenied // told after the statements of the same message have run
+						}
+						return nil
+					}, "select 1"); err != nil {
+						return err
+					}
+					if _, err := tx.Exec(ctx, "insert into facts (name, value) values (?, '1') on conflict do nothing", fmt.Sprintf("bound.%d", i)); err != nil {
+						return err
+					}
+					if i%20 == 13 {
+						panic("in the middle")
+					}
+					return nil
+				})
+				if (err != nil) != fails {
+					t.Errorf("change %d: %v", i, err)
+				}
+			})
+		}
+		wg.Wait()
+		var n int
+		if err := db.Read().NewRaw("select count(*) from facts where name like 'bound.%'").Scan(t.Context(), &n); err != nil || n != 160 || after.Load() != 160 {
+			t.Errorf("%d changes stand, %d were told so, %v; want 160", n, after.Load(), err)
 		}
 	})
 }

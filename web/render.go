@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"text/template/parse"
 	"time"
 
@@ -58,9 +60,8 @@ const navShown = 5
 func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page string, view any) {
 	v := visitOf(r)
 	var out bytes.Buffer
-	t := s.pages[v.lang][page]
-	err := fmt.Errorf("no page %q", page)
-	if t != nil {
+	t, err := s.page(v.lang, page)
+	if err == nil {
 		err = t.ExecuteTemplate(&out, "frame.html", s.frame(w, r, v, status, view))
 	}
 	if err != nil {
@@ -133,9 +134,9 @@ func (s *Site) badge(r *http.Request, v *Viewer) *Badge {
 // another module to show: the two modules need not know each other.
 func (s *Site) Part(r *http.Request, page, block string, view any) (template.HTML, error) {
 	v := visitOf(r)
-	t := s.pages[v.lang][page]
-	if t == nil {
-		return "", fmt.Errorf("part %s: no page %q", block, page)
+	t, err := s.page(v.lang, page)
+	if err != nil {
+		return "", fmt.Errorf("part %s: %w", block, err)
 	}
 	var out strings.Builder
 	f := Frame{
@@ -148,28 +149,51 @@ func (s *Site) Part(r *http.Request, page, block string, view any) (template.HTM
 	return template.HTML(out.String()), nil // written by a template, which has escaped it
 }
 
-// parse reads the frame and every module's pages once a language, so that "t"
-// in a template already speaks it.
+// A source is where the templates of a page lie, and the page itself once
+// somebody asked for it: a copy of the frame for each page in each language is
+// more than a city should hold for pages that nobody opens.
+type source struct {
+	files fs.FS
+	names []string // the module's shared parts, then the page
+	ready map[string]func() (*template.Template, error)
+}
+
+// page is a page in a language.
+func (s *Site) page(lang, name string) (*template.Template, error) {
+	p := s.pages[name]
+	if p == nil {
+		return nil, fmt.Errorf("no page %q", name)
+	}
+	return p.ready[lang]()
+}
+
+// parse reads the frame in every language, so that "t" in a template already
+// speaks it, and looks over every module's pages.
 func (s *Site) parse() error {
-	s.pages = map[string]map[string]*template.Template{}
-	modules := append([]Pages{{"web", Files}}, s.o.Modules...)
+	s.pages = map[string]*source{}
+	frames := map[string]*template.Template{}
 	for _, lang := range locale.Languages {
-		s.pages[lang] = map[string]*template.Template{}
 		frame, err := template.New("frame.html").Funcs(s.functions(s.o.Locale.For(lang))).
 			ParseFS(Files, "templates/frame.html", "templates/parts.html")
 		if err != nil {
 			return fmt.Errorf("parse the frame: %w", err)
 		}
-		for _, m := range modules {
-			if err := s.parseModule(frame, lang, m); err != nil {
-				return fmt.Errorf("parse the pages of %s: %w", m.Name, err)
-			}
+		frames[lang] = frame
+	}
+	for _, part := range frames[locale.Languages[0]].Templates() {
+		if err := s.checkMessages(part.Name(), part.Tree); err != nil {
+			return fmt.Errorf("parse the frame: %w", err)
+		}
+	}
+	for _, m := range append([]Pages{{"web", Files}}, s.o.Modules...) {
+		if err := s.findPages(frames, m); err != nil {
+			return fmt.Errorf("parse the pages of %s: %w", m.Name, err)
 		}
 	}
 	return nil
 }
 
-func (s *Site) parseModule(frame *template.Template, lang string, m Pages) error {
+func (s *Site) findPages(frames map[string]*template.Template, m Pages) error {
 	files, err := fs.Glob(m.Files, "templates/*.html")
 	if err != nil {
 		return err
@@ -180,44 +204,76 @@ func (s *Site) parseModule(frame *template.Template, lang string, m Pages) error
 		case m.Name == "web" && (name == "frame.html" || name == "parts.html"):
 		case strings.HasPrefix(name, "_"):
 			shared = append(shared, f)
+			if _, err := s.checkFile(m.Files, f); err != nil {
+				return fmt.Errorf("part %s: %w", name, err)
+			}
 		default:
 			pages = append(pages, f)
 		}
 	}
 	for _, f := range pages {
-		t, err := template.Must(frame.Clone()).ParseFS(m.Files, append(shared, f)...)
-		if err != nil {
-			return err
-		}
 		name := m.Name + "/" + strings.TrimSuffix(path.Base(f), ".html")
-		if err := s.checkPage(t); err != nil {
+		blocks, err := s.checkFile(m.Files, f)
+		for _, block := range []string{"title", "main"} {
+			if err == nil && blocks[block] == nil {
+				err = fmt.Errorf("defines no %q", block)
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("page %s: %w", name, err)
 		}
-		s.pages[lang][name] = t
+		p := &source{files: m.Files, names: append(slices.Clone(shared), f), ready: map[string]func() (*template.Template, error){}}
+		for lang, frame := range frames {
+			p.ready[lang] = sync.OnceValues(func() (*template.Template, error) {
+				copied, err := frame.Clone()
+				if err != nil {
+					return nil, err
+				}
+				return copied.ParseFS(p.files, p.names...)
+			})
+		}
+		s.pages[name] = p
 	}
 	return nil
 }
 
-// checkPage finds at boot what would otherwise show to a reader: a page without
-// a title or a body, a message that nobody wrote.
-func (s *Site) checkPage(t *template.Template) error {
-	var wrong []error
-	for _, block := range []string{"title", "main"} {
-		if t.Lookup(block) == nil {
-			wrong = append(wrong, fmt.Errorf("defines no %q", block))
+// checkFile finds at boot what would otherwise show to a reader: a template that
+// does not parse, a message that nobody wrote. It returns the blocks of the file.
+func (s *Site) checkFile(files fs.FS, name string) (map[string]*parse.Tree, error) {
+	text, err := fs.ReadFile(files, name)
+	if err != nil {
+		return nil, err
+	}
+	// The names of functions are the same in every language.
+	blocks, err := parse.Parse(path.Base(name), string(text), "", "", s.functions(s.o.Locale.For(locale.Languages[0])), builtins)
+	if err != nil {
+		return nil, err
+	}
+	for block, tree := range blocks {
+		err = errors.Join(err, s.checkMessages(block, tree))
+	}
+	return blocks, err
+}
+
+// builtins are the functions that every template may call besides ours.
+var builtins = func() map[string]any {
+	known := map[string]any{}
+	for _, name := range []string{"and", "call", "eq", "ge", "gt", "html", "index", "js", "le", "len", "lt", "ne", "not", "or", "print", "printf", "println", "slice", "urlquery"} {
+		known[name] = true
+	}
+	return known
+}()
+
+func (s *Site) checkMessages(name string, tree *parse.Tree) (err error) {
+	if tree == nil {
+		return nil
+	}
+	for _, key := range usedKeys(tree.Root) {
+		if !s.o.Locale.Has(key) {
+			err = errors.Join(err, fmt.Errorf("template %s uses the unknown message %q", name, key))
 		}
 	}
-	for _, part := range t.Templates() {
-		if part.Tree == nil {
-			continue
-		}
-		for _, key := range usedKeys(part.Tree.Root) {
-			if !s.o.Locale.Has(key) {
-				wrong = append(wrong, fmt.Errorf("template %s uses the unknown message %q", part.Name(), key))
-			}
-		}
-	}
-	return errors.Join(wrong...)
+	return err
 }
 
 // usedKeys lists the message keys that a template names outright.

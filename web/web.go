@@ -24,7 +24,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -119,12 +118,12 @@ type Site struct {
 	now    func() time.Time
 	secure bool // served over https: cookies are bound to it
 	assets *assets
-	pages  map[string]map[string]*template.Template // language → page
+	pages  map[string]*source
 	router chi.Router
 }
 
-// New parses every template in every language and fails on one that does not
-// parse or that uses a message nobody wrote.
+// New looks over every template and fails on one that does not parse or that
+// uses a message nobody wrote. A page is made ready when it is first asked for.
 func New(o Options) (*Site, error) {
 	base, err := url.Parse(o.Base)
 	if err != nil || base.Host == "" {

@@ -233,7 +233,7 @@ func place(ctx context.Context, tx *store.Tx, p *Post) (own bool, err error) {
 
 // adopt joins the conversations of posts that answered p before it was here.
 func adopt(ctx context.Context, tx *store.Tx, p *Post) error {
-	n, err := tx.Exec(ctx, "update posts set reply_to = ? where reply_uri = ? and reply_to is null", p.ID, p.URI)
+	n, err := tx.Exec(ctx, "update posts set reply_to = ? where reply_uri = ? and reply_uri <> '' and reply_to is null", p.ID, p.URI) // as posts_orphan has it
 	if err != nil || n == 0 {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 func (b *Blogs) undoByID(ctx context.Context, tx *store.Tx, o *ap.Object, by actors.Actor) (done bool, err error) {
 	var posts []int64
 	err = tx.NewRaw(`
-		select post from reactions where uri = ? and actor = ?
-		union select post from feed where uri = ? and actor = ? and boost = 1`, o.ID, by.ID, o.ID, by.ID).Scan(ctx, &posts)
+		select post from reactions where uri = ? and uri <> '' and actor = ?
+		union select post from feed where uri = ? and uri <> '' and actor = ? and boost = 1`, o.ID, by.ID, o.ID, by.ID).Scan(ctx, &posts)
 	if err != nil {
 		return false, fmt.Errorf("what %s was: %w", o.ID, store.Kind(err))
 	}
@@ -25,8 +25,8 @@ func (b *Blogs) undoByID(ctx context.Context, tx *store.Tx, o *ap.Object, by act
 		text string
 		args []any
 	}{
-		{"delete from reactions where uri = ? and actor = ? and (emoji = ? or ? = '')", []any{o.ID, by.ID, markup.Name(o.Content), o.Content}},
-		{"delete from feed where uri = ? and actor = ? and boost = 1", []any{o.ID, by.ID}},
+		{"delete from reactions where uri = ? and uri <> '' and actor = ? and (emoji = ? or ? = '')", []any{o.ID, by.ID, markup.Name(o.Content), o.Content}},
+		{"delete from feed where uri = ? and uri <> '' and actor = ? and boost = 1", []any{o.ID, by.ID}},
 	} {
 		n, err := tx.Exec(ctx, q.text, q.args...)
 		if err != nil {

@@ -14,12 +14,12 @@ import (
 // each module. What is missing here is forbidden.
 var allowed = map[string][]string{
 	"cmd/viche":                {"actors", "federation", "internal/city", "internal/demo", "internal/locale", "internal/store", "internal/territory", "internal/union", "internal/verify", "migrations", "modules/*"},
-	"internal/city":            {"actors", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/media", "internal/notify", "internal/store", "internal/territory", "internal/union", "migrations", "modules", "modules/*", "web", "web/c2s", "web/civic"},
-	"internal/demo":            {"actors", "actors/identity", "internal/city", "internal/store", "internal/territory", "internal/union", "modules/*", "web"},
+	"internal/city":            {"actors", "actors/standing", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/media", "internal/notify", "internal/store", "internal/territory", "internal/union", "migrations", "modules", "modules/*", "web", "web/c2s", "web/civic"},
+	"internal/demo":            {"actors", "actors/identity", "actors/standing", "internal/city", "internal/store", "internal/territory", "internal/union", "modules/*", "web"},
 	"internal/citytest":        {"federation", "internal/city", "internal/store", "internal/store/storetest", "modules/*", "web"},
 	"web/c2s":                  {"actors", "federation", "federation/ap", "internal/locale", "internal/markup", "internal/store", "modules/*", "web"},
 	"web/civic":                {"actors", "internal/ballot", "internal/locale", "internal/store", "internal/union", "modules/*", "web"},
-	"modules/*":                {"actors", "actors/identity", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/markup", "internal/media", "internal/method", "internal/notify", "internal/search", "internal/store", "internal/territory", "internal/union", "modules", "web"},
+	"modules/*":                {"actors", "actors/identity", "actors/standing", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/markup", "internal/media", "internal/method", "internal/notify", "internal/search", "internal/store", "internal/territory", "internal/union", "modules", "web"},
 	"modules":                  {"federation", "internal/store", "internal/notify"},
 	"internal/union":           {"actors", "federation/ap", "internal/ballot", "internal/keys", "internal/store"},
 	"internal/ballot":          {"internal/keys", "internal/method", "internal/store"},
@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"actors/identity":          {"internal/store"},
 	"internal/store/storetest": {"internal/store", "migrations"},
 	"internal/media":           {"internal/store"},
-	"internal/markup":          {}, "internal/method": {},
+	"internal/markup":          {}, "internal/method": {}, "actors/standing": {},
 	"federation/ap": {}, "internal/keys": {}, "internal/locale": {}, "internal/store": {}, "migrations": {},
 }
 

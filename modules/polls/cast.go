@@ -40,6 +40,12 @@ var ErrClosed = fmt.Errorf("the poll takes no ballots: %w", store.ErrExists)
 // the same person said before.
 // Errors: *Denied, ErrClosed, a *store.FieldError, store.ErrNotFound.
 func (p *Polls) Cast(ctx context.Context, v *web.Viewer, pollID string, choices []string) (ballot.Receipt, error) {
+	return p.CastAnswer(ctx, v, pollID, ballot.Answer{choices})
+}
+
+// CastAnswer is Cast for a poll of any number of questions. An answer to a
+// question that was not asked is refused.
+func (p *Polls) CastAnswer(ctx context.Context, v *web.Viewer, pollID string, a ballot.Answer) (ballot.Receipt, error) {
 	if v == nil {
 		return ballot.Receipt{}, &Denied{SignIn}
 	}
@@ -47,11 +53,11 @@ func (p *Polls) Cast(ctx context.Context, v *web.Viewer, pollID string, choices 
 	if err != nil {
 		return ballot.Receipt{}, fmt.Errorf("who votes: %w", err)
 	}
-	return p.CastAs(ctx, v, who, pollID, choices)
+	return p.CastAs(ctx, v, who, pollID, a)
 }
 
-// CastAs is Cast where it was just read who the viewer is.
-func (p *Polls) CastAs(ctx context.Context, v *web.Viewer, r Resident, pollID string, choices []string) (receipt ballot.Receipt, err error) {
+// CastAs is CastAnswer where it was just read who the viewer is.
+func (p *Polls) CastAs(ctx context.Context, v *web.Viewer, r Resident, pollID string, a ballot.Answer) (receipt ballot.Receipt, err error) {
 	poll, err := p.core(ctx, pollID)
 	if err != nil {
 		return ballot.Receipt{}, err
@@ -62,8 +68,11 @@ func (p *Polls) CastAs(ctx context.Context, v *web.Viewer, r Resident, pollID st
 	}
 	err = p.DB.WriteBound(ctx, func(ctx context.Context, tx *store.Tx) error {
 		receipt, err = p.cast(ctx, tx, poll, func(box ballot.Poll, answer ballot.Answer) (ballot.Receipt, error) {
+			if err := poll.checkAnswer(answer); err != nil {
+				return ballot.Receipt{}, err
+			}
 			return p.Box.Put(ctx, tx, box, who, answer)
-		}, choices)
+		}, a)
 		return err
 	})
 	if errors.Is(err, ballot.ErrNotRegistered) {
@@ -74,7 +83,7 @@ func (p *Polls) CastAs(ctx context.Context, v *web.Viewer, r Resident, pollID st
 
 // cast is the one way a vote gets in, whether by form, API or inbox. The door is
 // held open until the change ends, so the final count cannot miss it.
-func (p *Polls) cast(ctx context.Context, tx *store.Tx, poll *Poll, put func(ballot.Poll, ballot.Answer) (ballot.Receipt, error), choices []string) (ballot.Receipt, error) {
+func (p *Polls) cast(ctx context.Context, tx *store.Tx, poll *Poll, put func(ballot.Poll, ballot.Answer) (ballot.Receipt, error), a ballot.Answer) (ballot.Receipt, error) {
 	if err := tx.Share(ctx, poll.ID); err != nil {
 		return ballot.Receipt{}, fmt.Errorf("cast ballot on %s: %w", poll.PollID, err)
 	}
@@ -89,7 +98,7 @@ func (p *Polls) cast(ctx context.Context, tx *store.Tx, poll *Poll, put func(bal
 	}, "select state, closed_at from polls where id = ?", poll.ID); err != nil {
 		return ballot.Receipt{}, err
 	}
-	receipt, err := put(poll.Box(), ballot.Answer{choices})
+	receipt, err := put(poll.Box(), a)
 	// A poll that is over takes nothing, whatever else was wrong.
 	if over := tx.Settle(ctx); over != nil {
 		return ballot.Receipt{}, over
@@ -140,9 +149,10 @@ type Standing struct {
 	CanVote bool
 	Reason  string // why not: one of the reasons above, or "closed"
 	Voted   bool
-	Own     []string // the own answer, if it may be read
-	Hidden  bool     // voted, but this credential is newer than the answer
-	Gone    bool     // voted, but the poll's key has been destroyed
+	Answer  ballot.Answer // the own answer to every question, if it may be read
+	Own     []string      // that to the first one
+	Hidden  bool          // voted, but this credential is newer than the answer
+	Gone    bool          // voted, but the poll's key has been destroyed
 	Changes int
 }
 
@@ -163,7 +173,7 @@ func (p *Polls) Stand(ctx context.Context, poll *Poll, v *web.Viewer) (Standing,
 	answer, changes, err := p.Box.Own(ctx, q, poll.Box(), who)
 	switch {
 	case err == nil:
-		s.Voted, s.Own, s.Changes = true, answer[0], changes
+		s.Voted, s.Answer, s.Own, s.Changes = true, answer, answer[0], changes
 	case errors.Is(err, store.ErrNotFound):
 	case errors.Is(err, ballot.ErrCredential):
 		s.Voted, s.Hidden = true, true
@@ -220,6 +230,9 @@ func (p *Polls) receiveVote(ctx context.Context, tx *store.Tx, a *ap.Activity) e
 		if poll != nil && poll.ID != one.ID {
 			return fmt.Errorf("votes for two polls at once: %w", store.ErrInvalid)
 		}
+		if !one.Simple() {
+			return fmt.Errorf("a poll that has no form in the fediverse: %w", store.ErrInvalid)
+		}
 		poll = one
 		id := optionNamed(poll, vote.Name)
 		if id == "" {
@@ -239,7 +252,7 @@ func (p *Polls) receiveVote(ctx context.Context, tx *store.Tx, a *ap.Activity) e
 	}
 	if _, err = p.cast(ctx, tx, poll, func(box ballot.Poll, answer ballot.Answer) (ballot.Receipt, error) {
 		return ballot.Receipt{}, p.Box.PutGuest(ctx, tx, box, a.Actor, answer)
-	}, ids); err != nil {
+	}, ballot.Answer{ids}); err != nil {
 		return err
 	}
 	inbox := voter.SharedInbox
@@ -263,7 +276,7 @@ func optionNamed(poll *Poll, name string) string {
 
 func (p *Polls) byURI(ctx context.Context, tx *store.Tx, uri string) (*Poll, error) {
 	var r row
-	if err := tx.NewSelect().Model(&r).Where("uri = ? and home = 1", uri).Scan(ctx); err != nil {
+	if err := tx.NewSelect().Model(&r).Where("uri = ? and home = 1 and module = ''", uri).Scan(ctx); err != nil {
 		return nil, store.Kind(err)
 	}
 	return r.poll()

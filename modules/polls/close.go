@@ -108,6 +108,8 @@ func (p *Polls) finish(ctx context.Context, poll *Poll) error {
 		}
 		p.Log.Info("poll closed", "poll", poll.PollID, "register", poll.Register)
 		switch {
+		case poll.Module != "":
+			return nil // its module tells of it
 		case poll.Scope == City:
 			return p.publishResult(ctx, tx, poll, &final)
 		case poll.Home:
@@ -128,7 +130,7 @@ func (p *Polls) publishResult(ctx context.Context, tx *store.Tx, poll *Poll, fin
 }
 
 func (p *Polls) update(ctx context.Context, tx *store.Tx, poll *Poll, raw []byte) error {
-	if err := p.Federation.Store(ctx, tx, poll.URI, raw, "Question", p.self.URI); err != nil {
+	if err := p.Federation.Store(ctx, tx, poll.URI, raw, poll.object(), p.self.URI); err != nil {
 		return err
 	}
 	update, err := p.envelope(tx, "").Update(raw)

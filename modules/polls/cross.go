@@ -25,11 +25,11 @@ func (p *Polls) Opened(ctx context.Context, tx *store.Tx, u *union.Poll) (regist
 	if u.Territory != "UA" {
 		poll.Scope = Region
 	}
-	if u.Several {
-		return 0, fmt.Errorf("a poll of several questions: %w", store.ErrInvalid)
-	}
 	for _, q := range u.Questions {
 		own := Question{ID: q.ID, Kind: q.Kind, Text: q.Name}
+		if len(u.Questions) == 1 && q.Name == u.Name {
+			own.Text = ""
+		}
 		for _, o := range q.Options {
 			own.Options = append(own.Options, Option{ID: o.ID, Text: o.Name})
 		}

@@ -102,7 +102,7 @@ func (p *Polls) home(ctx context.Context, words *locale.Printer, v *web.Viewer) 
 func (p *Polls) running(ctx context.Context) ([]*Poll, error) {
 	var rows []row
 	now := store.Millis(p.DB.Now())
-	err := p.DB.Read().NewSelect().Model(&rows).Where("state = 'open' and closes_at > ? and opens_at <= ?", now, now).
+	err := p.DB.Read().NewSelect().Model(&rows).Where("module = '' and state = 'open' and closes_at > ? and opens_at <= ?", now, now).
 		Order("closes_at", "id").Limit(homeOpen).Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("running polls: %w", store.Kind(err))

@@ -131,7 +131,7 @@ func (p *Polls) count(ctx context.Context, f Filter) (int, error) {
 	if len(f.States) == 0 {
 		f.States = []State{Open, Closed}
 	}
-	query := "select count(*) from polls where (state = ? or state = ?)"
+	query := "select count(*) from polls where module = '' and (state = ? or state = ?)"
 	args := []any{f.States[0], f.States[len(f.States)-1]}
 	for _, c := range []struct{ column, value string }{{"scope", string(f.Scope)}, {"sphere", f.Sphere}} {
 		if c.value != "" {

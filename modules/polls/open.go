@@ -231,7 +231,7 @@ func (p *Polls) insert(ctx context.Context, tx *store.Tx, poll *Poll) error {
 // publish tells followers of the instance and, through the sphere's channel,
 // those of the sphere.
 func (p *Polls) publish(ctx context.Context, tx *store.Tx, poll *Poll, raw []byte) error {
-	if err := p.Federation.Store(ctx, tx, poll.URI, raw, "Question", p.self.URI); err != nil {
+	if err := p.Federation.Store(ctx, tx, poll.URI, raw, poll.object(), p.self.URI); err != nil {
 		return err
 	}
 	create, err := p.envelope(tx, "/activity").Create(raw)
@@ -269,12 +269,17 @@ func (p *Polls) question(poll *Poll, final *ballot.Snapshot) ([]byte, error) {
 		PollID: poll.PollID, Sphere: poll.Sphere, Territory: poll.Territory, Level: poll.Level, MinStatus: "none",
 		ResultsPolicy: string(poll.Policy), K: poll.K, OpensAt: poll.OpensAt, EndTime: poll.ClosesAt, Multiple: poll.Multiple(),
 	}
-	for _, o := range poll.Options() {
-		q.Options = append(q.Options, ap.Option{ID: o.ID, Name: o.Text})
+	if poll.Simple() {
+		for _, o := range poll.Options() {
+			q.Options = append(q.Options, ap.Option{ID: o.ID, Name: o.Text})
+		}
+	} else {
+		q.Parts = poll.parts()
+		q.Content += fmt.Sprintf(`<p><a href="%[1]s">%[1]s</a></p>`, html.EscapeString(p.URL(poll)))
 	}
 	if final != nil {
 		q.Closed, q.Updated = poll.Closes(), final.TakenAt
-		if final.Verified.Showable(poll.K) {
+		if poll.Simple() && final.Verified.Showable(poll.K) {
 			q.VotersCount = final.Verified.Ballots
 			for i := range q.Options {
 				q.Options[i].Votes = &final.Verified.Questions[0].Counts[i]
@@ -289,6 +294,38 @@ func (p *Polls) question(poll *Poll, final *ballot.Snapshot) ([]byte, error) {
 		hideCounts(obj)
 	}
 	return ap.Sign(obj, p.proof.key, p.proof.id, q.Updated)
+}
+
+// object is the type of the poll in ActivityPub: what the fediverse has no form
+// for goes there to be read.
+func (p *Poll) object() string {
+	if p.Simple() {
+		return "Question"
+	}
+	return "Article"
+}
+
+// parts are the questions of a poll that the fediverse can read but not answer.
+func (p *Poll) parts() (out []ap.Part) {
+	for _, q := range p.Questions {
+		part := ap.Part{ID: q.ID, Type: string(q.Kind), Name: q.full(p)}
+		for _, o := range q.Options {
+			part.Options = append(part.Options, ap.Option{ID: o.ID, Name: o.Text})
+		}
+		out = append(out, part)
+	}
+	return out
+}
+
+// full is the question in words that stand for themselves.
+func (q Question) full(p *Poll) string {
+	switch {
+	case q.Text == "":
+		return p.Title
+	case q.Group != "":
+		return q.Group + ": " + q.Text
+	}
+	return q.Text
 }
 
 // hideCounts takes the numbers out of a closed poll that too few answered.
@@ -332,7 +369,7 @@ func (p *Polls) openUnion(ctx context.Context, tx *store.Tx, poll *Poll) ([]byte
 		Extra: map[string]any{"url": p.URL(poll)},
 	}
 	for _, q := range poll.Questions {
-		uq := union.Question{Kind: q.Kind, Name: q.Text}
+		uq := union.Question{ID: q.ID, Kind: q.Kind, Name: q.full(poll)}
 		for _, o := range q.Options {
 			uq.Options = append(uq.Options, union.Option{ID: o.ID, Name: o.Text})
 		}

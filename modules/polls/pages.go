@@ -13,6 +13,7 @@ import (
 
 	"viche/actors"
 	"viche/internal/locale"
+	"viche/internal/store"
 	"viche/modules"
 	"viche/web"
 )
@@ -77,9 +78,14 @@ func opensAny(v *web.Viewer) bool {
 	return moderatesAny(v) || v != nil && slices.ContainsFunc(v.Roles, func(role web.Role) bool { return role.Name == officer })
 }
 
-// asked loads the poll that an address names.
+// asked loads the poll that an address names. A vote of another module has its
+// page there and none here.
 func (p *Polls) asked(r *http.Request) (*Poll, error) {
-	return p.Load(r.Context(), p.DB.Read(), chi.URLParam(r, "id"))
+	poll, err := p.Load(r.Context(), p.DB.Read(), chi.URLParam(r, "id"))
+	if err == nil && poll.Module != "" {
+		return nil, fmt.Errorf("vote %s of %s: %w", poll.PollID, poll.Module, store.ErrNotFound)
+	}
+	return poll, err
 }
 
 func (p *Polls) backToPoll(w http.ResponseWriter, r *http.Request) {

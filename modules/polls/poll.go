@@ -50,7 +50,21 @@ type Question struct {
 	Kind    ballot.Kind `json:"kind"`
 	Text    string      `json:"text,omitempty"` // the poll's title where it is the only one
 	Options []Option    `json:"options"`
+	Max     int         `json:"max,omitempty"`    // most options that may be chosen; 0: all
+	Group   string      `json:"group,omitempty"`  // of a matrix: scales in a row that share it
+	Bounds  []int       `json:"bounds,omitempty"` // a number is asked for; the options are the intervals between
+	When    *When       `json:"when,omitempty"`   // nil: it is asked of everybody
 }
+
+// When has a question asked only of those who chose an option of an earlier one.
+type When struct {
+	Question string `json:"question"`
+	Option   string `json:"option"`
+}
+
+// HardID is the option "hard to say" of a ranking, a scale and a number: it is
+// chosen alone, and has no place in an order, a median or a comparison.
+const HardID = "hard"
 
 // Poll is a poll as it is stored.
 type Poll struct {
@@ -58,6 +72,7 @@ type Poll struct {
 	PollID      string // UUIDv7, the same at every instance
 	URI         string // the ActivityPub id, at the instance that opened it
 	Home        bool   // this instance opened it
+	Module      string // whose vote it is; empty for a poll
 	Scope       Scope
 	Territory   string
 	Sphere      string
@@ -77,6 +92,16 @@ type Poll struct {
 	Need      int // supporters that an initiative needs
 	Refusal   string
 	Created   time.Time
+
+	AnswerDays int    // days after the close until an official answer is due; 0: none was promised
+	Series     string // the first round's id, of a poll that is asked again
+}
+
+// Simple says whether it is one question with one choice or any number of them:
+// what the fediverse knows as a poll and can answer.
+func (p *Poll) Simple() bool {
+	q := p.Questions[0]
+	return len(p.Questions) == 1 && (q.Kind == ballot.One || q.Kind == ballot.Several && q.Max == 0)
 }
 
 // Multiple says whether more than one option may be chosen.
@@ -107,11 +132,16 @@ func (p *Poll) Sight(voted bool) ballot.Sight {
 func (p *Poll) Box() ballot.Poll {
 	b := ballot.Poll{ID: p.ID, PollID: uuid.MustParse(p.PollID)}
 	for _, q := range p.Questions {
-		bq := ballot.Question{ID: q.ID, Kind: q.Kind}
-		for _, o := range q.Options {
-			bq.Options = append(bq.Options, o.ID)
-		}
-		b.Questions = append(b.Questions, bq)
+		b.Questions = append(b.Questions, q.box())
+	}
+	return b
+}
+
+// box is the question as the ballot box knows it.
+func (q Question) box() ballot.Question {
+	b := ballot.Question{ID: q.ID, Kind: q.Kind, Max: q.Max, Options: make([]string, len(q.Options))}
+	for i, o := range q.Options {
+		b.Options[i] = o.ID
 	}
 	return b
 }
@@ -124,6 +154,7 @@ type row struct {
 	PollID      string `bun:"poll_id"`
 	URI         string `bun:"uri"`
 	Home        int    `bun:"home"`
+	Module      string `bun:"module"`
 	Scope       Scope  `bun:"scope"`
 	Territory   string `bun:"territory"`
 	Sphere      string `bun:"sphere"`
@@ -144,6 +175,8 @@ type row struct {
 	Need        int    `bun:"need"`
 	Refusal     string `bun:"refusal"`
 	Created     int64  `bun:"created"`
+	AnswerDays  int    `bun:"answer_days"`
+	Series      string `bun:"series"`
 }
 
 func toRow(p *Poll) (row, error) {
@@ -152,19 +185,21 @@ func toRow(p *Poll) (row, error) {
 		return row{}, fmt.Errorf("store poll: %w", err)
 	}
 	return row{
-		ID: p.ID, PollID: p.PollID, URI: p.URI, Home: store.Flag(p.Home), Scope: p.Scope, Territory: p.Territory, Sphere: p.Sphere,
+		ID: p.ID, PollID: p.PollID, URI: p.URI, Home: store.Flag(p.Home), Module: p.Module, Scope: p.Scope, Territory: p.Territory, Sphere: p.Sphere,
 		Title: p.Title, Body: p.Body, Questions: string(questions), Policy: string(p.Policy), K: p.K, Level: p.Level, State: p.State,
 		OpensAt: store.Millis(p.OpensAt), ClosesAt: store.Millis(p.ClosesAt), ClosedAt: store.Millis(p.ClosedAt), CloseReason: p.Reason,
 		Counted: store.Flag(p.Counted), Register: p.Register, Initiator: p.Initiator, Need: p.Need, Refusal: p.Refusal, Created: store.Millis(p.Created),
+		AnswerDays: p.AnswerDays, Series: p.Series,
 	}, nil
 }
 
 func (r row) poll() (*Poll, error) {
 	p := &Poll{
-		ID: r.ID, PollID: r.PollID, URI: r.URI, Home: r.Home == 1, Scope: r.Scope, Territory: r.Territory, Sphere: r.Sphere,
+		ID: r.ID, PollID: r.PollID, URI: r.URI, Home: r.Home == 1, Module: r.Module, Scope: r.Scope, Territory: r.Territory, Sphere: r.Sphere,
 		Title: r.Title, Body: r.Body, Policy: ballot.Policy(r.Policy), K: r.K, Level: r.Level, State: r.State,
 		OpensAt: store.Time(r.OpensAt), ClosesAt: store.Time(r.ClosesAt), ClosedAt: store.Time(r.ClosedAt), Reason: r.CloseReason,
 		Counted: r.Counted == 1, Register: r.Register, Initiator: r.Initiator, Need: r.Need, Refusal: r.Refusal, Created: store.Time(r.Created),
+		AnswerDays: r.AnswerDays, Series: r.Series,
 	}
 	if err := json.Unmarshal([]byte(r.Questions), &p.Questions); err != nil {
 		return nil, fmt.Errorf("poll %s: %w", r.PollID, err)
@@ -202,14 +237,14 @@ func (p *Polls) core(ctx context.Context, pollID string) (*Poll, error) {
 }
 
 // WasOpened says whether ballots for the poll are taken or were taken once; if not
-// it is ErrNotFound, just like a poll that never was. Mostly it asks nobody: a
-// poll that has been opened stays so.
+// it is ErrNotFound, just like a poll that never was and a vote of another module.
+// Mostly it asks nobody: a poll that has been opened stays so.
 func (p *Polls) WasOpened(ctx context.Context, pollID string) error {
 	c, err := p.core(ctx, pollID)
 	if err != nil {
 		return err
 	}
-	if c.State != Open && c.State != Closed {
+	if c.Module != "" || c.State != Open && c.State != Closed {
 		return fmt.Errorf("poll %s: %w", pollID, store.ErrNotFound)
 	}
 	return nil
@@ -226,7 +261,8 @@ type Filter struct {
 	Limit   int
 }
 
-// List gives polls, newest first, and whether there are more.
+// List gives polls, newest first, and whether there are more. Votes of other
+// modules are theirs to list.
 func (p *Polls) List(ctx context.Context, f Filter) (list []*Poll, more bool, err error) {
 	if f.Limit <= 0 || f.Limit > 100 {
 		f.Limit = 20
@@ -236,7 +272,7 @@ func (p *Polls) List(ctx context.Context, f Filter) (list []*Poll, more bool, er
 	if len(f.States) == 0 {
 		f.States = []State{Open, Closed}
 	}
-	q = q.Where("state in (?)", bun.List(f.States))
+	q = q.Where("module = '' and state in (?)", bun.List(f.States))
 	if f.Scope != "" {
 		q = q.Where("scope = ?", f.Scope)
 	}

@@ -44,7 +44,7 @@ func (p *Polls) openBySphere(ctx context.Context) (map[string]int, error) {
 	now := store.Millis(p.DB.Now())
 	rows, err := p.DB.ReadBound().Query(ctx, `
 		select sphere, count(*) from polls
-		where state = 'open' and opens_at <= ? and closes_at > ?
+		where module = '' and state = 'open' and opens_at <= ? and closes_at > ?
 		group by sphere`, now, now)
 	if err != nil {
 		return nil, fmt.Errorf("count open polls: %w", err)

@@ -8,6 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"viche/internal/ballot"
+	"viche/internal/store"
 	"viche/web"
 )
 
@@ -18,6 +19,10 @@ func (p *Polls) vote(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v, id, chosen := web.ViewerOf(r), chi.URLParam(r, "id"), r.PostForm["choices"]
+	if poll, err := p.core(r.Context(), id); err == nil && poll.Module != "" {
+		p.site.Error(w, r, fmt.Errorf("vote on %s of %s: %w", id, poll.Module, store.ErrNotFound))
+		return
+	}
 	receipt, err := p.Cast(r.Context(), v, id, chosen)
 	if err != nil {
 		p.refused(w, r, v, chosen, err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"viche/internal/ballot"
 	"viche/internal/store"
 	"viche/web"
 )
@@ -28,7 +29,7 @@ func (a *API) cast(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	receipt, err := a.Polls.CastAs(r.Context(), web.ViewerOf(r), callerOf(r).voter, poll, choices)
+	receipt, err := a.Polls.CastAs(r.Context(), web.ViewerOf(r), callerOf(r).voter, poll, ballot.Answer{choices})
 	if err != nil {
 		a.fail(w, r, err)
 		return

@@ -86,13 +86,14 @@ func (a *API) show(w http.ResponseWriter, r *http.Request) {
 }
 
 // poll finds the poll of a request. One that gathers support or waits to be
-// checked is not there, just like one that never was.
+// checked is not there, nor is a vote of another module, just like one that never
+// was.
 func (a *API) poll(r *http.Request) (*polls.Poll, error) {
 	poll, err := a.Polls.Load(r.Context(), a.Polls.DB.Read(), chi.URLParam(r, "id"))
 	if err != nil {
 		return nil, err
 	}
-	if poll.State != polls.Open && poll.State != polls.Closed {
+	if poll.Module != "" || poll.State != polls.Open && poll.State != polls.Closed {
 		return nil, store.ErrNotFound
 	}
 	return poll, nil

@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"federation":               {"actors", "federation/ap", "internal/store"},
 	"actors":                   {"federation/ap", "internal/markup", "internal/store"},
 	"actors/identity":          {"internal/store"},
+	"internal/search":          {"internal/store"},
 	"internal/store/storetest": {"internal/store", "migrations"},
 	"internal/media":           {"internal/store"},
 	"internal/markup":          {}, "internal/method": {}, "actors/standing": {},

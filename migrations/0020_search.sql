@@ -1,0 +1,29 @@
+-- What can be found by words: what modules show to everybody, and nothing that
+-- depends on a vote. A greater id is of something newer.
+create table search_items (
+  id bigint primary key,
+  module text not null,
+  ref text not null,
+  path text not null,
+  title text not null,
+  -- Plain words, as far as is needed to show where something was found.
+  text text not null,
+  sphere text not null,
+  territory text not null,
+  state text not null,
+  at bigint not null,
+  lang text not null,
+  unique (module, ref)
+);
+-- By which terms an item is found: its rowid is the item's id.
+create virtual table search_terms using fts5 (terms, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii');
+-- What is still to be gone through: a source of items, a part of it, and what of
+-- that was taken in last.
+create table search_work (
+  source text not null,
+  part text not null,
+  after bigint not null,
+  primary key (source, part)
+);
+-- What was there before anything could be found.
+insert into search_work (source, part, after) values ('posts', '', 0), ('people', '', 0);

@@ -36,11 +36,20 @@ func Alike(yes, n int, weight float64) Prior {
 // Credible is the 95 % interval of a share, such as that of "good and better"
 // grades, by a Dirichlet–multinomial model: with a Dirichlet prior over the
 // grades, what is then believed of a sum of grades' shares is a Beta, and the
-// interval leaves 2.5 % of it out on either side. It is a model's interval:
-// those who answered chose to do so.
+// interval leaves 2.5 % of it out on either side; where nobody or everybody said
+// yes it reaches to the end, so that what was found always lies in it (Brown, Cai
+// and DasGupta, Statistical Science 16, 2001, section 4.1). It is a model's
+// interval: those who answered chose to do so.
 func Credible(yes, n int, prior Prior) (low, high float64) {
 	a, b := prior.Yes+float64(yes), prior.No+float64(n-yes)
-	return BetaQuantile(0.025, a, b), BetaQuantile(0.975, a, b)
+	low, high = BetaQuantile(0.025, a, b), BetaQuantile(0.975, a, b)
+	if n > 0 && yes == 0 {
+		low = 0
+	}
+	if n > 0 && yes == n {
+		high = 1
+	}
+	return low, high
 }
 
 // BetaQuantile is the value that a Beta(a, b) variable stays below with

@@ -98,6 +98,14 @@ func TestCredibleHoldsWhatWasFoundAndWhatWasSupposed(t *testing.T) {
 	if low >= 0.6 || high <= 0.6 || high-low > 0.2 {
 		t.Errorf("60 of 100: %v to %v", low, high)
 	}
+	for n := 1; n <= 60; n += 7 {
+		for yes := range n + 1 {
+			share := float64(yes) / float64(n)
+			if low, high := method.Credible(yes, n, method.Uniform); low > share || high < share {
+				t.Errorf("%d of %d: %v to %v leave out what was found", yes, n, low, high)
+			}
+		}
+	}
 	alow, ahigh := method.Credible(60, 100, method.Alike(10, 100, 10))
 	if alow >= low || ahigh >= high {
 		t.Errorf("others have a tenth: %v to %v, knowing nothing %v to %v", alow, ahigh, low, high)

@@ -20,7 +20,8 @@ create table search_terms (
   item bigint primary key,
   terms tsvector not null
 );
-create index search_terms_found on search_terms using gin (terms) with (fastupdate = off);
+-- What waits to be sorted in is read at each search, so it is kept short.
+create index search_terms_found on search_terms using gin (terms) with (fastupdate = on, gin_pending_list_limit = 256);
 -- What is still to be gone through: a source of items, a part of it, and what of
 -- that was taken in last.
 create table search_work (

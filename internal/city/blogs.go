@@ -22,7 +22,7 @@ func (c *City) openBlogs() (err error) {
 		DB: c.DB, Book: c.Book, Federation: c.Federation, Media: c.Media, Box: c.Box, Log: c.Log,
 		Rules: ballot.Rules{K: c.Config.K, Step: c.Config.Step, SnapshotEvery: c.Config.SnapshotEvery},
 		Base:  c.Config.Base(), Write: c.Config.Blogs, Spheres: c.Config.Spheres,
-		Writer: c.writer, Voices: c.voices, IsPoll: c.isPoll, Changed: c.Federation.Changed,
+		Writer: c.writer, Voices: c.voices, IsPoll: c.isPoll, Changed: c.Federation.Changed, Index: c.index,
 	})
 	c.Federation.Handle(c.Blogs.Inbox()...)
 	return nil

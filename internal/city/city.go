@@ -138,6 +138,7 @@ func (c *City) periodic() []store.Periodic {
 	all := append(c.Federation.Periodic(),
 		store.Periodic{Name: "city.sessions", Every: 24 * time.Hour, Do: c.Site.SweepSessions},
 		store.Periodic{Name: "city.clock", Every: 10 * time.Minute, Do: c.compareClocks},
+		store.Periodic{Name: "city.search", Every: 5 * time.Second, Do: c.fillSearch},
 	)
 	if c.Union != nil {
 		all = append(all, store.Periodic{Name: "union.tick", Every: 3 * time.Second, Do: c.Union.Tick})
@@ -363,7 +364,7 @@ func (c *City) openModules(ctx context.Context) error {
 	c.People = people.New(people.Options{
 		DB: c.DB, Book: c.Book, Territories: c.Territories, Keys: c.Keys, Post: post, Words: c.Words, Log: c.Log,
 		Base: c.Config.Base(), Name: c.Config.Name, Home: c.Config.Territory,
-		Registration: c.Config.Registration, SecondModerator: c.Config.SecondModerator, Changed: c.Federation.Changed,
+		Registration: c.Config.Registration, SecondModerator: c.Config.SecondModerator, Changed: c.profileChanged,
 		Posts: func(r *http.Request, actor actors.Actor) (template.HTML, error) {
 			return c.Blogs.ProfileSection(r, actor)
 		},

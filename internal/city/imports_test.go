@@ -14,7 +14,7 @@ import (
 // each module. What is missing here is forbidden.
 var allowed = map[string][]string{
 	"cmd/viche":                {"actors", "federation", "internal/city", "internal/demo", "internal/locale", "internal/store", "internal/territory", "internal/union", "internal/verify", "migrations", "modules/*"},
-	"internal/city":            {"actors", "actors/standing", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/media", "internal/notify", "internal/store", "internal/territory", "internal/union", "migrations", "modules", "modules/*", "web", "web/c2s", "web/civic"},
+	"internal/city":            {"actors", "actors/standing", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/media", "internal/notify", "internal/search", "internal/store", "internal/territory", "internal/union", "migrations", "modules", "modules/*", "web", "web/c2s", "web/civic"},
 	"internal/demo":            {"actors", "actors/identity", "actors/standing", "internal/city", "internal/store", "internal/territory", "internal/union", "modules/*", "web"},
 	"internal/citytest":        {"federation", "internal/city", "internal/store", "internal/store/storetest", "modules/*", "web"},
 	"web/c2s":                  {"actors", "federation", "federation/ap", "internal/locale", "internal/markup", "internal/store", "modules/*", "web"},

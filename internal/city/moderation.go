@@ -86,9 +86,15 @@ func (c *City) setSuspended(ctx context.Context, tx *store.Tx, a actors.Actor, s
 		if _, err := tx.Exec(ctx, "update accounts set suspended_at = null where actor = ?", a.ID); err != nil {
 			return err
 		}
-		return c.Book.Restore(ctx, tx, a.ID)
+		if err := c.Book.Restore(ctx, tx, a.ID); err != nil {
+			return err
+		}
+		return c.searchPerson(ctx, tx, a.ID)
 	}
 	if err := c.Book.Suspend(ctx, tx, a.ID); err != nil {
+		return err
+	}
+	if err := c.searchPerson(ctx, tx, a.ID); err != nil {
 		return err
 	}
 	var account int64

@@ -51,7 +51,7 @@ var queries = map[string][]string{
 	"/blogs/{id}/replies":         {"", "?after=0"},
 	"/contexts/{id}":              {"", "?after=0"},
 	"/blogs/new":                  {"", "?reply=QUESTION", "?quote=QUESTION"},
-	"/search":                     {"", "?q=%D0%BD%D0%B0%D0%B1%D0%B5%D1%80%D0%B5%D0%B6%D0%BD%D1%96%D0%B9"},
+	"/search":                     {"", "?q=%D0%BD%D0%B0%D0%B1%D0%B5%D1%80%D0%B5%D0%B6%D0%BD%D1%96%D0%B9", "?q=%D0%B2%D1%96%D0%B4%D1%85%D0%BE%D0%B4%D0%B8&module=polls", "?q=%D0%B2%D0%B0%D0%B6%D0%BA%D0%BE&sphere=ecology"},
 	"/interact":                   {"?to=https%3A%2F%2FHOST%2Fblogs%2FQUESTION"},
 	"/authorize_interaction":      {"?uri=https%3A%2F%2FHOST%2Fblogs%2FQUESTION"},
 	"/report":                     {"?post=QUESTION"},

@@ -326,6 +326,7 @@ func (w *world) settle() {
 				func(ctx context.Context) (int, error) { return 0, town.Union.Tick(ctx) },
 				town.Blogs.Ask,
 				func(ctx context.Context) (int, error) { return 0, town.Blogs.ClosePolls(ctx) },
+				town.FillSearch,
 				town.Federation.FanOut,
 				func(ctx context.Context) (int, error) { return 0, w.intercept(name) },
 				town.Federation.Deliver,

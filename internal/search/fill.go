@@ -28,6 +28,10 @@ func Again(ctx context.Context, tx *store.Tx, source, part string) error {
 // a batch a change, and says how many items it went through, 0 when there was
 // nothing to do; two processes may call it at once.
 func Fill(ctx context.Context, db *store.DB, sources map[string]Source) (done int, err error) {
+	var one int
+	if err := db.ReadBound().Row(ctx, []any{&one}, "select 1 from search_work limit 1"); errors.Is(err, store.ErrNotFound) {
+		return 0, nil
+	}
 	err = db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.Alone(ctx, door); err != nil {
 			return err

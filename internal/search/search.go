@@ -328,6 +328,22 @@ func Find(ctx context.Context, q store.Bound, query Query) (Page, error) {
 	return page, nil
 }
 
+// Modules leaves of some modules those that have anything to be found.
+func Modules(ctx context.Context, q store.Bound, of []string) (have []string, err error) {
+	for _, module := range of {
+		var one int
+		err := q.Row(ctx, []any{&one}, "select 1 from search_items where module = ? limit 1", module)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("what can be found: %w", err)
+		}
+		have = append(have, module)
+	}
+	return have, nil
+}
+
 // after is the stage that comes when one has no more.
 func after(stage string) string {
 	if stage == inTitle {

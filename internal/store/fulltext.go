@@ -47,6 +47,11 @@ type Match struct {
 	Limit    int
 }
 
+// recent is how many of the newest items PostgreSQL looks through one by one
+// before it asks the index for all: a common word is among them often enough for
+// a page, and a rare one costs the index little.
+const recent = 3_000
+
 // MatchTerms gives the items that match, the highest number first.
 func (b Bound) MatchTerms(ctx context.Context, m Match) (items []int64, err error) {
 	if len(m.All) == 0 {
@@ -55,12 +60,25 @@ func (b Bound) MatchTerms(ctx context.Context, m Match) (items []int64, err erro
 	if m.Before == 0 {
 		m.Before = math.MaxInt64
 	}
-	query, and, or, not, quote := "select rowid from search_terms where search_terms match ? and rowid < ? order by rowid desc limit ?", " AND ", " OR ", " NOT ", `"`
-	if b.pg {
-		// The sum keeps the planner from walking all items backwards in the hope
-		// of meeting matches: it cannot tell how rarely words stand together.
-		query, and, or, not, quote = "select item from search_terms where terms @@ cast(? as tsquery) and item < ? order by item + 0 desc limit ?", " & ", " | ", " & !", "'"
+	if !b.pg {
+		expression := m.expression(" AND ", " OR ", " NOT ", `"`)
+		return b.matched(ctx, "select rowid from search_terms where search_terms match ? and rowid < ? order by rowid desc limit ?", expression, m.Before, m.Limit)
 	}
+	expression := m.expression(" & ", " | ", " & !", "'")
+	items, err = b.matched(ctx, `
+		select item from (select item, terms from search_terms where item < ? order by item desc limit ?) newest
+		where terms @@ cast(? as tsquery) order by item desc limit ?`, m.Before, recent, expression, m.Limit)
+	if err != nil || len(items) == m.Limit {
+		return items, err
+	}
+	// The sum keeps the planner from walking all items backwards in the hope of
+	// meeting matches: it cannot tell how rarely words stand together.
+	return b.matched(ctx, `
+		select item from search_terms where terms @@ cast(? as tsquery) and item < ? order by item + 0 desc limit ?`, expression, m.Before, m.Limit)
+}
+
+// expression writes a match as one of the databases reads it.
+func (m Match) expression(and, or, not, quote string) string {
 	write := func(groups [][]string) string {
 		parts := make([]string, len(groups))
 		for i, g := range groups {
@@ -68,11 +86,14 @@ func (b Bound) MatchTerms(ctx context.Context, m Match) (items []int64, err erro
 		}
 		return "(" + strings.Join(parts, and) + ")"
 	}
-	expression := write(m.All)
-	if len(m.But) > 0 {
-		expression += not + write(m.But)
+	if len(m.But) == 0 {
+		return write(m.All)
 	}
-	rows, err := b.Query(ctx, query, expression, m.Before, m.Limit)
+	return write(m.All) + not + write(m.But)
+}
+
+func (b Bound) matched(ctx context.Context, query string, args ...any) (items []int64, err error) {
+	rows, err := b.Query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("match terms: %w", err)
 	}

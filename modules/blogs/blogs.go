@@ -17,6 +17,7 @@ import (
 	"viche/federation"
 	"viche/internal/ballot"
 	"viche/internal/media"
+	"viche/internal/search"
 	"viche/internal/store"
 	"viche/web"
 )
@@ -67,6 +68,8 @@ type Options struct {
 	IsPoll func(ctx context.Context, uri string) (page string, ok bool)
 	// Changed tells the network that a resident's profile did; nil does nothing.
 	Changed func(ctx context.Context, tx *store.Tx, actorID int64) error
+	// Index has search find a post, or not find it any more; nil does nothing.
+	Index func(ctx context.Context, tx *store.Tx, it search.Item) error
 }
 
 // Blogs is the module of one instance. It is safe for many goroutines.

@@ -53,6 +53,9 @@ func (b *Blogs) Edit(ctx context.Context, w Writer, id int64, d Draft) (*Post, e
 		if err := b.notifyOf(ctx, tx, p, ready.author, ready.mentioned); err != nil {
 			return err
 		}
+		if err := tx.Settle(ctx); err != nil {
+			return err
+		}
 		return b.send(ctx, tx, p, ready.author, ready.mentioned, ready.tags, "Update")
 	})
 	return p, err
@@ -95,8 +98,14 @@ func (b *Blogs) rewrite(ctx context.Context, tx *store.Tx, p *Post, mentioned []
 	if _, err := tx.Exec(ctx, "delete from post_tags where post = ?", p.ID); err != nil {
 		return err
 	}
+	if err := b.offer(ctx, tx, p.ID); err != nil {
+		return err
+	}
 	// Whoever was named has the post; a name taken out does not take it from them.
-	return b.index(ctx, tx, p, mentioned, tags)
+	if err := b.index(ctx, tx, p, mentioned, tags); err != nil {
+		return err
+	}
+	return tx.Settle(ctx)
 }
 
 // Delete takes a post of one's own away, here and elsewhere. What answered it
@@ -179,7 +188,7 @@ func (b *Blogs) Erase(ctx context.Context, tx *store.Tx, p *Post) error {
 			return fmt.Errorf("erase post %d: %w", p.ID, err)
 		}
 	}
-	return nil
+	return b.offer(ctx, tx, p.ID)
 }
 
 // Revision is a former state of a post.

@@ -18,7 +18,10 @@ func (b *Blogs) Hide(ctx context.Context, tx *store.Tx, id int64) (bool, error) 
 	if err != nil || p.Hidden || p.Deleted > 0 {
 		return false, err
 	}
-	if _, err := tx.Exec(ctx, "update posts set hidden = 1 where id = ?", id); err != nil || !p.Local {
+	if _, err := tx.Exec(ctx, "update posts set hidden = 1 where id = ?", id); err != nil {
+		return false, err
+	}
+	if err := b.offer(ctx, tx, id); err != nil || !p.Local {
 		return err == nil, err
 	}
 	author, concerned, err := b.holders(ctx, tx, p)
@@ -47,7 +50,10 @@ func (b *Blogs) Unhide(ctx context.Context, tx *store.Tx, id int64) (bool, error
 	if err != nil || !p.Hidden || p.Deleted > 0 {
 		return false, err
 	}
-	if _, err := tx.Exec(ctx, "update posts set hidden = 0 where id = ?", id); err != nil || !p.Local {
+	if _, err := tx.Exec(ctx, "update posts set hidden = 0 where id = ?", id); err != nil {
+		return false, err
+	}
+	if err := b.offer(ctx, tx, id); err != nil || !p.Local {
 		return err == nil, err
 	}
 	author, concerned, err := b.holders(ctx, tx, p)
@@ -123,6 +129,9 @@ func (b *Blogs) remark(ctx context.Context, tx *store.Tx, p *Post) error {
 	}
 	if _, err := tx.Exec(ctx, "update posts set sensitive = ?, summary = ? where id = ?", store.Flag(p.Sensitive), p.Summary, p.ID); err != nil {
 		return fmt.Errorf("warning before post %d: %w", p.ID, err)
+	}
+	if err := b.offer(ctx, tx, p.ID); err != nil {
+		return err
 	}
 	if !p.Local || p.Hidden {
 		return nil

@@ -352,6 +352,9 @@ func (b *Blogs) keep(ctx context.Context, tx *store.Tx, p *Post, own bool, autho
 	if err := b.notifyOf(ctx, tx, p, author, mentioned); err != nil {
 		return err
 	}
+	if err := b.offer(ctx, tx, p.ID); err != nil {
+		return err
+	}
 	// Answers to others stay in their conversation: a follower would see half of it.
 	if p.Visibility == Direct || p.ReplyURI != "" && !own {
 		return nil

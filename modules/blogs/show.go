@@ -147,7 +147,7 @@ func (b *Blogs) page(r *http.Request, p *Post, reader *actors.Actor) (showView, 
 	for _, v := range views {
 		byID[v.ID] = v
 	}
-	view := showView{Post: views[0], Object: p.URI, Listed: p.Local && p.Listed() && b.searchable(r, p), Conversed: len(above)+len(below) > 0}
+	view := showView{Post: views[0], Object: p.URI, Listed: p.Local && p.Listed() && b.letsFind(r, p), Conversed: len(above)+len(below) > 0}
 	view.Post.Whole, view.Post.Main = true, true
 	if view.Post.Pins {
 		if view.Post.Pinned, err = exists(ctx, b.DB.Read(), "select 1 from pins where actor = ? and post = ?", p.Author, p.ID); err != nil {

@@ -3,9 +3,6 @@ package blogs
 import (
 	"context"
 	"fmt"
-	"net/http"
-
-	"viche/actors"
 )
 
 // Count is how many posts and answers were written here.
@@ -17,10 +14,4 @@ func (b *Blogs) Count(ctx context.Context) (posts, answers int, err error) {
 		return 0, 0, fmt.Errorf("count posts: %w", err)
 	}
 	return posts, answers, nil
-}
-
-// searchable tells whether the author of a post lets it be found by search.
-func (b *Blogs) searchable(r *http.Request, p *Post) bool {
-	author, err := b.Book.ByID(r.Context(), b.DB.Read(), p.Author)
-	return err == nil && (author.Indexable || author.Kind == actors.News || author.Kind == actors.Instance)
 }

@@ -13,6 +13,7 @@ import (
 type acrossView struct {
 	Here        *web.Bars // this city's share
 	HereTurnout string
+	HereParts   []string // in place of Here, of a poll that is not a simple one
 	Own         *callout // whether this city's signed total stands in the result
 	Missing     *callout
 	Rows        []cityRow
@@ -35,7 +36,11 @@ type excludedCity struct{ Host, Reason string }
 func (p *Polls) across(words *locale.Printer, poll *Poll, r Results, own []string) *acrossView {
 	a := &acrossView{}
 	if r.Here != nil {
-		a.Here = bars(words, poll, *r.Here, own, words.T("polls.across.here"))
+		if poll.Simple() {
+			a.Here = bars(words, poll, *r.Here, own, words.T("polls.across.here"))
+		} else {
+			a.HereParts = inShort(words, poll, *r.Here)
+		}
 		a.HereTurnout = turnoutWords(words, *r.Here)
 	}
 	if r.Result == nil {
@@ -68,7 +73,10 @@ func (p *Polls) across(words *locale.Printer, poll *Poll, r Results, own []strin
 
 // shortLead names the option with most votes and its share, for a table.
 func shortLead(words *locale.Printer, poll *Poll, n ballot.Numbers) string {
-	index, most := leaders(n)
+	if !poll.Simple() {
+		return "–"
+	}
+	index, most := leaders(n.Questions[0].Counts)
 	var names []string
 	for _, i := range index {
 		names = append(names, poll.Options()[i].Text)

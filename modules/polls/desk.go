@@ -51,6 +51,7 @@ type decisionView struct {
 	Title    string
 	Body     []string
 	Options  []string
+	Asked    []askedView // in place of Options, of a poll that is not a simple one
 	Facts    []web.Fact
 	Author   string
 	Own      bool // the moderator's own initiative
@@ -90,9 +91,10 @@ func (p *Polls) showDecision(w http.ResponseWriter, r *http.Request) {
 func (p *Polls) renderDecision(w http.ResponseWriter, r *http.Request, status int, poll *Poll, reason string, wrong web.FormErrors) {
 	words, v := p.site.Printer(r), web.ViewerOf(r)
 	frame := p.frame(r.Context(), words, v, poll)
+	p.toRead(words, poll, &frame)
 	p.site.Render(w, r, status, "polls/decision", decisionView{
 		Crumbs: []web.Crumb{{Text: words.T("polls.desk.title"), Href: "/desk/polls"}, {Text: poll.Title}},
-		ID:     poll.PollID, Title: poll.Title, Body: frame.Body, Options: optionTexts(poll), Facts: frame.Facts, Author: frame.Author,
+		ID:     poll.PollID, Title: poll.Title, Body: frame.Body, Options: frame.Options, Asked: frame.Asked, Facts: frame.Facts, Author: frame.Author,
 		Own: poll.Initiator == v.AccountID, Check: poll.State == Checking, NoClose: poll.State == Open && poll.Policy == ballot.AfterClose,
 		National: poll.Scope != City, Reason: reason, Errors: wrong,
 	})

@@ -59,8 +59,14 @@ func (p *Polls) entry(words *locale.Printer, one *Poll) web.FeedEntry {
 	for _, par := range paragraphs(one.Body) {
 		text += par + "\n\n"
 	}
-	for _, o := range one.Options() {
-		text += "• " + o.Text + "\n"
+	if one.Simple() {
+		for _, o := range one.Options() {
+			text += "• " + o.Text + "\n"
+		}
+	} else {
+		for _, q := range one.Questions {
+			text += "• " + q.full(one) + "\n"
+		}
 	}
 	return web.FeedEntry{
 		ID: one.URI, Title: one.Title, Published: one.OpensAt, Updated: updated, URL: p.URL(one),

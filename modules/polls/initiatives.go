@@ -34,7 +34,7 @@ func (p *Polls) viewProposal(ctx context.Context, words *locale.Printer, v *web.
 	if err != nil {
 		return err
 	}
-	view.Options = optionTexts(poll)
+	p.toRead(words, poll, view)
 	pro := &proposalView{
 		ID: poll.PollID, Have: min(n, poll.Need), Need: poll.Need, Supports: own, Own: account != 0 && account == poll.Initiator,
 		Progress: words.T("polls.support.progress", "N", n, "M", poll.Need), Bar: web.Bars{Base: poll.Need},

@@ -33,6 +33,8 @@ const (
 	MaxOptions = 30
 	minOpen    = time.Minute
 	maxOpen    = 400 * 24 * time.Hour
+
+	maxAnswerDays = 90 // in which an official answer may be promised
 )
 
 // Draft is a poll that somebody wants to open.
@@ -46,16 +48,26 @@ type Draft struct {
 	Results     string // "afterVote" if empty
 	ClosesAt    time.Time
 	By          string // who opens it, for the log
+
+	// Questions stand in place of Options and Multiple where there is more than
+	// one, or one that is answered in another way.
+	Questions  []DraftQuestion
+	AnswerDays int    // days after the close until an official answer is due; 0: none is promised
+	Series     string // the first round's id, where a poll is asked again
 }
 
 // tidy cleans what people type; what is left is frozen at the opening.
 func (d *Draft) tidy() {
+	d.fold()
 	d.Title = clean(d.Title)
 	d.Body = strings.TrimSpace(norm.NFC.String(strings.ReplaceAll(d.Body, "\r\n", "\n")))
 	for i := range d.Options {
 		d.Options[i] = clean(d.Options[i])
 	}
 	d.Options = slices.DeleteFunc(d.Options, func(o string) bool { return o == "" })
+	for i := range d.Questions {
+		d.Questions[i].tidy()
+	}
 	if d.Scope == "" {
 		d.Scope = string(City)
 	}
@@ -81,20 +93,15 @@ func (p *Polls) check(d *Draft, now time.Time) error {
 		bad("body", "polls.draft.body.long", "Max", MaxBody)
 	}
 	switch {
+	case len(d.Questions) > 0:
+		d.checkQuestions(bad)
 	case len(d.Options) < 2:
 		bad("options", "polls.draft.options.few")
-	case len(d.Options) > MaxOptions:
-		bad("options", "polls.draft.options.many", "Max", MaxOptions)
+	default:
+		checkOptions(d.Options, MaxOptions, bad)
 	}
-	seen := map[string]bool{}
-	for _, o := range d.Options {
-		if utf8.RuneCountInString(o) > MaxOption {
-			bad("options", "polls.draft.options.long", "Option", o, "Max", MaxOption)
-		}
-		if seen[strings.ToLower(o)] {
-			bad("options", "polls.draft.options.twice", "Option", o)
-		}
-		seen[strings.ToLower(o)] = true
+	if d.AnswerDays < 0 || d.AnswerDays > maxAnswerDays {
+		bad("answerDays", "polls.draft.answer-days", "Max", maxAnswerDays)
 	}
 	switch {
 	case !slices.ContainsFunc(actors.Spheres, func(s actors.SphereName) bool { return s.Slug == d.Sphere }):
@@ -151,18 +158,12 @@ func (p *Polls) newPoll(d Draft, now time.Time) (*Poll, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open poll: %w", err)
 	}
-	q := Question{ID: "q1", Kind: ballot.One}
-	if d.Multiple {
-		q.Kind = ballot.Several
-	}
-	for i, text := range d.Options {
-		q.Options = append(q.Options, Option{ID: fmt.Sprintf("o%d", i+1), Text: text})
-	}
 	return &Poll{
 		ID: store.NewID(), PollID: id.String(), URI: p.Base + "/polls/" + id.String(), Home: true,
-		Scope: Scope(d.Scope), Territory: d.Territory, Sphere: d.Sphere, Title: d.Title, Body: d.Body, Questions: []Question{q},
+		Scope: Scope(d.Scope), Territory: d.Territory, Sphere: d.Sphere, Title: d.Title, Body: d.Body, Questions: d.build(),
 		Policy: ballot.Policy(d.Results), K: p.Rules.K, Level: Level, State: Open,
 		OpensAt: now.UTC().Truncate(time.Second), ClosesAt: d.ClosesAt, Created: now,
+		AnswerDays: d.AnswerDays, Series: d.Series,
 	}, nil
 }
 

@@ -16,6 +16,7 @@ type outcome struct {
 	Lead    string // who leads, in words
 	Turnout string
 	Bars    *web.Bars
+	Parts   []part // in place of Lead, Bars and First, of a poll that is not a simple one
 	First   *firstAnswers
 	Next    string // when the final result comes
 	Guests  *web.Bars
@@ -35,7 +36,7 @@ type firstRow struct {
 }
 
 // outcome prepares results that came through ResultsFor.
-func (p *Polls) outcome(words *locale.Printer, poll *Poll, r Results, own []string) *outcome {
+func (p *Polls) outcome(words *locale.Printer, poll *Poll, r Results, answer ballot.Answer) *outcome {
 	o := &outcome{Heading: words.T("polls.outcome.heading." + p.stage(r))}
 	if !r.Closed {
 		o.Next = words.T("polls.outcome.next", "Date", words.DateTime(poll.ClosesAt))
@@ -58,10 +59,16 @@ func (p *Polls) outcome(words *locale.Printer, poll *Poll, r Results, own []stri
 	if !r.Closed {
 		o.Heading = words.T("polls.outcome.heading.interim", "When", words.DateTime(r.TakenAt))
 	}
-	o.Lead, o.Turnout = leadWords(words, poll, r.Total), turnoutWords(words, r.Total)
-	o.Bars = bars(words, poll, r.Total, own, o.Heading)
-	o.First = first(words, poll, r.Total)
-	if r.Closed {
+	o.Turnout = turnoutWords(words, r.Total)
+	if poll.Simple() {
+		own := answer[:min(1, len(answer))]
+		o.Lead = leadWords(words, poll, r.Total)
+		o.Bars = bars(words, poll, r.Total, slices.Concat(own...), o.Heading)
+		o.First = first(words, poll, r.Total)
+	} else {
+		o.Parts = parts(words, poll, r.Total, answer, r.Final)
+	}
+	if r.Closed && poll.Simple() {
 		if r.Guests != nil && r.Guests.Showable(poll.K) {
 			o.Guests = guestBars(words, poll, *r.Guests)
 		} else {
@@ -69,7 +76,7 @@ func (p *Polls) outcome(words *locale.Printer, poll *Poll, r Results, own []stri
 		}
 	}
 	if r.Across {
-		o.Across = p.across(words, poll, r, own)
+		o.Across = p.across(words, poll, r, slices.Concat(answer[:min(1, len(answer))]...))
 	}
 	return o
 }
@@ -108,9 +115,9 @@ func guestBars(words *locale.Printer, poll *Poll, n ballot.Numbers) *web.Bars {
 }
 
 // leaders are the options with most votes, in the poll's order.
-func leaders(n ballot.Numbers) (index []int, most int) {
-	most = slices.Max(n.Questions[0].Counts)
-	for i, c := range n.Questions[0].Counts {
+func leaders(counts []int) (index []int, most int) {
+	most = slices.Max(counts)
+	for i, c := range counts {
 		if c == most && most > 0 {
 			index = append(index, i)
 		}
@@ -118,11 +125,18 @@ func leaders(n ballot.Numbers) (index []int, most int) {
 	return index, most
 }
 
-// leadWords says in a sentence what most people answered.
+// leadWords says in a sentence what most people answered; nothing of a poll that
+// is not a simple one.
 func leadWords(words *locale.Printer, poll *Poll, n ballot.Numbers) string {
-	index, most := leaders(n)
-	options := poll.Options()
-	share := words.Percent(most, n.Ballots)
+	if !poll.Simple() {
+		return ""
+	}
+	return leadOf(words, poll.Options(), n.Questions[0].Counts, n.Ballots)
+}
+
+func leadOf(words *locale.Printer, options []Option, counts []int, base int) string {
+	index, most := leaders(counts)
+	share := words.Percent(most, base)
 	switch len(index) {
 	case 0:
 		return ""
@@ -154,9 +168,13 @@ func first(words *locale.Printer, poll *Poll, n ballot.Numbers) *firstAnswers {
 	case len(q.First) != len(q.Counts):
 		return nil
 	}
-	f := &firstAnswers{Text: words.T("polls.first.text", "Count", n.Changes)}
-	for i, o := range poll.Options() {
-		f.Rows = append(f.Rows, firstRow{o.Text, q.First[i], q.Counts[i]})
+	return firstOf(words, poll.Questions[0], n.Changes, q)
+}
+
+func firstOf(words *locale.Printer, q Question, changes int, n ballot.QuestionNumbers) *firstAnswers {
+	f := &firstAnswers{Text: words.T("polls.first.text", "Count", changes)}
+	for i, o := range q.Options {
+		f.Rows = append(f.Rows, firstRow{o.Text, n.First[i], n.Counts[i]})
 	}
 	return f
 }

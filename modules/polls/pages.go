@@ -209,7 +209,7 @@ func (p *Polls) outcomes(ctx context.Context, words *locale.Printer, v *web.View
 		case r.TooFew:
 			cards[i].Outcome = words.T("polls.outcome.few")
 		default:
-			cards[i].Outcome = leadWords(words, one, r.Total) + " " + turnoutWords(words, r.Total)
+			cards[i].Outcome = strings.TrimSpace(leadWords(words, one, r.Total) + " " + turnoutWords(words, r.Total))
 		}
 	}
 	return nil

@@ -30,7 +30,8 @@ type showView struct {
 	Feed     string
 	Facts    []web.Fact
 	Closed   bool
-	Options  []string // to read, where there is no form
+	Options  []string    // to read, where there is no form
+	Asked    []askedView // the same, of a poll that is not a simple one
 	Ballot   *ballotForm
 	Callout  *callout
 	Homes    []memberCity // where residents vote, on the coordinator's page
@@ -47,11 +48,14 @@ type showView struct {
 // ballotForm is the form to answer with. Nothing is chosen beforehand, but for
 // what the viewer has answered before.
 type ballotForm struct {
-	ID       string
-	Legend   string
-	Body     []string
-	Hint     string
-	Options  []web.Choice
+	ID      string
+	Legend  string
+	Body    []string
+	Hint    string
+	Options []web.Choice
+
+	Questions []askedView // in place of Options, of a poll that is not a simple one
+
 	Errors   web.FormErrors
 	Multiple bool
 	Button   string
@@ -62,9 +66,15 @@ type ballotForm struct {
 // ownAnswer is what the viewer has answered.
 type ownAnswer struct {
 	Options []string
-	Hidden  bool   // this credential may not read it
-	Change  string // address of the form to change it
+	Parts   []ownPart // in place of Options, of a poll of several questions
+	Hidden  bool      // this credential may not read it
+	Change  string    // address of the form to change it
 	Text    string
+}
+
+type ownPart struct {
+	Question string
+	Options  []string
 }
 
 // check says how anybody can check the result.
@@ -92,16 +102,16 @@ func (p *Polls) show(w http.ResponseWriter, r *http.Request) {
 }
 
 // render shows a poll as the viewer may see it: with a form, if there is one,
-// in which chosen is chosen.
-func (p *Polls) render(w http.ResponseWriter, r *http.Request, poll *Poll, status int, chosen []string, wrong web.FormErrors) {
+// that holds what was typed.
+func (p *Polls) render(w http.ResponseWriter, r *http.Request, poll *Poll, status int, typed url.Values, wrong web.FormErrors) {
 	view, err := p.view(r.Context(), p.site.Printer(r), web.ViewerOf(r), poll)
 	if err != nil {
 		p.site.Error(w, r, fmt.Errorf("page of %s: %w", poll.PollID, err))
 		return
 	}
 	if view.Ballot != nil {
+		view.Ballot = p.form(p.site.Printer(r), poll, view.Ballot.Button, typed)
 		view.Ballot.Errors = wrong
-		choose(view.Ballot, chosen)
 	}
 	p.site.Render(w, r, status, "polls/show", view)
 }
@@ -129,14 +139,14 @@ func (p *Polls) view(ctx context.Context, words *locale.Printer, v *web.Viewer, 
 		}
 	case stand.Voted: // may change it
 	case stand.CanVote:
-		view.Ballot = p.form(words, poll, words.T("polls.cast.submit"))
+		view.Ballot = p.form(words, poll, words.T("polls.cast.submit"), nil)
 	default:
 		if err := p.explain(ctx, words, poll, stand.Reason, &view); err != nil {
 			return view, err
 		}
 	}
 	if view.Ballot == nil && !view.Closed && !stand.Voted {
-		view.Options = optionTexts(poll)
+		p.toRead(words, poll, &view)
 	}
 	results, err := p.ResultsFor(ctx, poll, v)
 	if errors.Is(err, ErrVoteFirst) {
@@ -145,7 +155,7 @@ func (p *Polls) view(ctx context.Context, words *locale.Printer, v *web.Viewer, 
 	if err != nil {
 		return view, err
 	}
-	view.Outcome = p.outcome(words, poll, results, stand.Own)
+	view.Outcome = p.outcome(words, poll, results, stand.Answer)
 	if view.Closed {
 		view.Check = howToCheck(poll)
 	}
@@ -216,6 +226,15 @@ func (p *Polls) place(code, lang string) string {
 	return code
 }
 
+// toRead shows what is asked where there is no form.
+func (p *Polls) toRead(words *locale.Printer, poll *Poll, view *showView) {
+	if poll.Simple() {
+		view.Options = optionTexts(poll)
+		return
+	}
+	view.Asked = poll.questions(words, nil)
+}
+
 func optionTexts(poll *Poll) []string {
 	var out []string
 	for _, o := range poll.Options() {
@@ -224,8 +243,8 @@ func optionTexts(poll *Poll) []string {
 	return out
 }
 
-// form is the empty form of a poll.
-func (p *Polls) form(words *locale.Printer, poll *Poll, button string) *ballotForm {
+// form is the form of a poll, with what was typed or answered before.
+func (p *Polls) form(words *locale.Printer, poll *Poll, button string, typed url.Values) *ballotForm {
 	f := &ballotForm{
 		ID: poll.PollID, Legend: poll.Title, Body: paragraphs(poll.Body), Multiple: poll.Multiple(), Button: button,
 		Hint: words.T("polls.form.one"), Note: words.T("polls.form.after-vote"),
@@ -236,23 +255,27 @@ func (p *Polls) form(words *locale.Printer, poll *Poll, button string) *ballotFo
 	if poll.Policy == ballot.AfterClose {
 		f.Note = words.T("polls.form.after-close", "Date", words.DateTime(poll.ClosesAt))
 	}
+	if !poll.Simple() {
+		f.Questions = poll.questions(words, typed)
+		f.Hint = words.T("polls.ask.hint")
+		return f
+	}
 	for _, o := range poll.Options() {
-		f.Options = append(f.Options, web.Choice{Value: o.ID, Label: o.Text})
+		f.Options = append(f.Options, web.Choice{Value: o.ID, Label: o.Text, Checked: slices.Contains(typed["choices"], o.ID)})
 	}
 	return f
 }
 
-func choose(f *ballotForm, chosen []string) {
-	for i := range f.Options {
-		f.Options[i].Checked = slices.Contains(chosen, f.Options[i].Value)
-	}
-}
-
 func (p *Polls) own(words *locale.Printer, poll *Poll, stand Standing) *ownAnswer {
 	own := &ownAnswer{Hidden: stand.Hidden}
-	for _, o := range poll.Options() {
-		if slices.Contains(stand.Own, o.ID) {
-			own.Options = append(own.Options, o.Text)
+	for i, q := range poll.Questions {
+		if i >= len(stand.Answer) || len(stand.Answer[i]) == 0 {
+			continue
+		}
+		if texts := q.answers(words, stand.Answer[i]); poll.Simple() {
+			own.Options = texts
+		} else {
+			own.Parts = append(own.Parts, ownPart{q.full(poll), texts})
 		}
 	}
 	if stand.CanVote {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/go-chi/chi/v5"
 
@@ -18,14 +19,25 @@ func (p *Polls) vote(w http.ResponseWriter, r *http.Request) {
 		p.site.Error(w, r, err)
 		return
 	}
-	v, id, chosen := web.ViewerOf(r), chi.URLParam(r, "id"), r.PostForm["choices"]
-	if poll, err := p.core(r.Context(), id); err == nil && poll.Module != "" {
-		p.site.Error(w, r, fmt.Errorf("vote on %s of %s: %w", id, poll.Module, store.ErrNotFound))
+	v, id := web.ViewerOf(r), chi.URLParam(r, "id")
+	poll, err := p.core(r.Context(), id)
+	if err == nil && poll.Module != "" {
+		err = fmt.Errorf("vote on %s of %s: %w", id, poll.Module, store.ErrNotFound)
+	}
+	if err != nil {
+		p.site.Error(w, r, err)
 		return
 	}
-	receipt, err := p.Cast(r.Context(), v, id, chosen)
-	if err != nil {
-		p.refused(w, r, v, chosen, err)
+	var wrong web.FormErrors
+	answer := poll.read(r.PostForm, &wrong)
+	var receipt ballot.Receipt
+	if wrong.Any() {
+		err = p.late(r, poll, v)
+	} else {
+		receipt, err = p.CastAnswer(r.Context(), v, id, answer)
+	}
+	if err != nil || wrong.Any() {
+		p.refused(w, r, v, wrong, err)
 		return
 	}
 	switch {
@@ -39,8 +51,25 @@ func (p *Polls) vote(w http.ResponseWriter, r *http.Request) {
 	web.Redirect303(w, r, "/polls/"+id)
 }
 
-// refused shows the page again, with what was chosen and with the reason.
-func (p *Polls) refused(w http.ResponseWriter, r *http.Request, v *web.Viewer, chosen []string, err error) {
+// late says what matters more than a form that cannot be read: that its sender
+// may not vote, or that the poll is over.
+func (p *Polls) late(r *http.Request, poll *Poll, v *web.Viewer) error {
+	now, err := p.Load(r.Context(), p.DB.Read(), poll.PollID)
+	if err != nil {
+		return err
+	}
+	stand, err := p.Stand(r.Context(), now, v)
+	switch {
+	case err != nil || stand.CanVote:
+		return err
+	case stand.Reason == "closed":
+		return ErrClosed
+	}
+	return &Denied{stand.Reason}
+}
+
+// refused shows the page again, with what was typed and with the reason.
+func (p *Polls) refused(w http.ResponseWriter, r *http.Request, v *web.Viewer, wrong web.FormErrors, err error) {
 	poll, failed := p.asked(r)
 	if failed != nil {
 		p.site.Error(w, r, failed)
@@ -51,13 +80,12 @@ func (p *Polls) refused(w http.ResponseWriter, r *http.Request, v *web.Viewer, c
 		p.site.Error(w, r, failed)
 		return
 	}
-	var wrong web.FormErrors
 	var denied *Denied
 	switch {
-	case wrong.Take(err) && before.Voted:
-		p.renderChange(w, r, poll, http.StatusUnprocessableEntity, before, chosen, wrong)
-	case wrong.Any():
-		p.render(w, r, poll, http.StatusUnprocessableEntity, chosen, wrong)
+	case (err == nil || poll.formErrors(&wrong, err)) && before.Voted:
+		p.renderChange(w, r, poll, http.StatusUnprocessableEntity, before, r.PostForm, wrong)
+	case err == nil || poll.formErrors(&wrong, err):
+		p.render(w, r, poll, http.StatusUnprocessableEntity, r.PostForm, wrong)
 	case errors.As(err, &denied) && denied.Reason == SignIn:
 		p.render(w, r, poll, http.StatusUnauthorized, nil, wrong)
 	case errors.As(err, &denied):
@@ -113,20 +141,19 @@ func (p *Polls) showChange(w http.ResponseWriter, r *http.Request) {
 	case !stand.Voted || !stand.CanVote: // nothing to change: the page says why
 		web.Redirect303(w, r, "/polls/"+poll.PollID)
 	default:
-		p.renderChange(w, r, poll, http.StatusOK, stand, stand.Own, web.FormErrors{})
+		p.renderChange(w, r, poll, http.StatusOK, stand, poll.fill(stand.Answer), web.FormErrors{})
 	}
 }
 
-func (p *Polls) renderChange(w http.ResponseWriter, r *http.Request, poll *Poll, status int, stand Standing, chosen []string, wrong web.FormErrors) {
+func (p *Polls) renderChange(w http.ResponseWriter, r *http.Request, poll *Poll, status int, stand Standing, typed url.Values, wrong web.FormErrors) {
 	words := p.site.Printer(r)
 	page := "/polls/" + poll.PollID
 	view := changeView{
 		Title: poll.Title, Hidden: stand.Hidden, Until: words.DateTime(poll.ClosesAt),
 		Crumbs: []web.Crumb{{Text: words.T("polls.list.title"), Href: "/polls"}, {Text: poll.Title, Href: page}, {Text: words.T("polls.change.crumb")}},
-		Ballot: p.form(words, poll, words.T("polls.change.submit")),
+		Ballot: p.form(words, poll, words.T("polls.change.submit"), typed),
 	}
 	view.Ballot.Errors, view.Ballot.Keep, view.Ballot.Note, view.Ballot.Body = wrong, page, "", nil
-	choose(view.Ballot, chosen)
 	p.site.Render(w, r, status, "polls/change", view)
 }
 

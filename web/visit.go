@@ -59,7 +59,7 @@ func newCode() string {
 
 // ballotRoute matches the addresses at which somebody votes, in a poll or in the
 // question of a post, on the site and in both APIs. Nothing about a request there is written down.
-var ballotRoute = regexp.MustCompile(`^/polls/[^/]+/ballot(/|$)|^/blogs/[^/]+/vote(/|$)|^/api/.+/polls/[^/]+/(ballot|votes)(/|$)`)
+var ballotRoute = regexp.MustCompile(`^/polls/[^/]+/ballot(/|$)|^/blogs/[^/]+/vote(/|$)|^/ideas/[^/]+/rating(/|$)|^/api/.+/polls/[^/]+/(ballot|votes)(/|$)`)
 
 // Ballot says whether a path is one at which somebody votes: whoever measures
 // or logs requests leaves these out.

@@ -105,6 +105,7 @@ type Link struct {
 // DefaultNav is the navigation of a site to which nobody gave another.
 var DefaultNav = []Link{
 	{"/polls", "web.nav.polls", "vote"},
+	{"/ideas", "web.nav.ideas", "lightbulb"},
 	{"/blogs", "web.nav.blogs", "message-circle"},
 	{"/spheres", "web.nav.spheres", "layout-grid"},
 	{"/how-we-count", "web.nav.count", "calculator"},

@@ -268,7 +268,7 @@ func TestBallotRoutesLeaveNoTrace(t *testing.T) {
 	}
 	for path, want := range map[string]bool{
 		"/polls/7/ballot": true, "/polls/7/ballot/check": true, "/api/viche/v1/polls/7/ballot": true, "/api/v1/polls/7/votes": true,
-		"/polls/7": false, "/polls/ballot": false, "/ideas/7/ballot": false,
+		"/polls/7": false, "/polls/ballot": false, "/ideas/7/ballot": false, "/ideas/7/rating": true,
 	} {
 		if got := web.Ballot(path); got != want {
 			t.Errorf("Ballot(%s) = %v, want %v", path, got, want)

@@ -34,6 +34,7 @@ import (
 	"viche/migrations"
 	"viche/modules"
 	"viche/modules/blogs"
+	"viche/modules/ideas"
 	"viche/modules/moderation"
 	"viche/modules/network"
 	"viche/modules/people"
@@ -61,6 +62,7 @@ type City struct {
 	Polls       *polls.Polls
 	Primaries   *primaries.Primaries
 	Blogs       *blogs.Blogs
+	Ideas       *ideas.Ideas
 	Moderation  *moderation.Moderation
 	Media       *media.Store
 	Site        *web.Site
@@ -354,7 +356,7 @@ func (c *City) oblast(code string) string {
 
 func (c *City) openModules(ctx context.Context) error {
 	var err error
-	if c.Words, err = locale.New(web.Files, people.Files, polls.Files, blogs.Files, moderation.Files, network.Files, primaries.Files, civic.Files, c2s.Files); err != nil {
+	if c.Words, err = locale.New(web.Files, people.Files, polls.Files, blogs.Files, ideas.Files, moderation.Files, network.Files, primaries.Files, civic.Files, c2s.Files); err != nil {
 		return err
 	}
 	post, err := notify.Open(c.DB, c.Config.SMTPURL, "viche@"+hostname(c.Config.Host), c.Log)
@@ -384,20 +386,21 @@ func (c *City) openModules(ctx context.Context) error {
 	if err := c.openBlogs(); err != nil {
 		return err
 	}
+	c.openIdeas()
 	c.openModeration(post)
 	c.openPrimaries()
 	c.Site, err = web.New(web.Options{
 		Base: c.Config.Base(), InstanceName: "Віче · " + c.Config.Name, Territory: c.place(c.Config.Territory, "uk"), Operator: c.Config.Operator,
 		Demo: c.Config.Demo, Source: c.Config.Source, Locale: c.Words, Log: c.Log, DB: c.DB,
 		Counting:   web.Counting{K: c.Config.K, Step: c.Config.Step, Every: c.Config.SnapshotEvery, KeepDays: int(c.Config.Keep.Hours() / 24)},
-		Modules:    []web.Pages{{Name: "people", Files: people.Files}, {Name: "polls", Files: polls.Files}, {Name: "blogs", Files: blogs.Files}, {Name: "network", Files: network.Files}, {Name: "moderation", Files: moderation.Files}, {Name: "primaries", Files: primaries.Files}},
+		Modules:    []web.Pages{{Name: "people", Files: people.Files}, {Name: "polls", Files: polls.Files}, {Name: "blogs", Files: blogs.Files}, {Name: "ideas", Files: ideas.Files}, {Name: "network", Files: network.Files}, {Name: "moderation", Files: moderation.Files}, {Name: "primaries", Files: primaries.Files}},
 		Home:       func(w http.ResponseWriter, r *http.Request) { c.Polls.Home(w, r) },
 		LoadViewer: c.People.LoadViewer, Badge: func(ctx context.Context, v *web.Viewer) (web.Badge, error) { return c.Blogs.Badge(ctx, v) },
 	})
 	if err != nil {
 		return err
 	}
-	c.modules = []modules.Module{c.People.Module(c.Site), c.Polls.Module(c.Site), c.Blogs.Module(c.Site), c.Moderation.Module(c.Site), c.Primaries.Module(c.Site)}
+	c.modules = []modules.Module{c.People.Module(c.Site), c.Polls.Module(c.Site), c.Blogs.Module(c.Site), c.Ideas.Module(c.Site), c.Moderation.Module(c.Site), c.Primaries.Module(c.Site)}
 	return nil
 }
 

@@ -57,6 +57,9 @@ var queries = map[string][]string{
 	"/report":                     {"?post=QUESTION"},
 	"/me/follows":                 {"", "?who=followers"},
 	"/desk/reports":               {"", "?state=decided"},
+	"/ideas":                      {"", "?sort=new", "?sort=near", "?sort=random", "?sphere=ecology&state=gathering&territory=UA"},
+	"/ideas/new":                  {"", "?title=walk&origin=https%3A%2F%2FHOST%2Fideas%2F7"},
+	"/ideas/{id}/letter":          {"", "?kind=petition"},
 }
 
 // left are the forms that the walk leaves out, and why.
@@ -69,6 +72,10 @@ var forms = map[string][]string{
 	"/polls/{id}/ballot":                {"", "choices=o9", "choices=o1&choices=o2", "choices=o1&choices=o9"},
 	civic.Prefix + "/polls/{id}/ballot": {`{"choices":["o9"]}`, `{"choices":[]}`, `{"choices":["o1","o2"]}`, `{`},
 	"/polls/{id}/support":               {"do=withdraw"}, // nobody who walks supports it
+	"/ideas/{id}/support":               {"do=withdraw"},
+	"/ideas/{id}/rating":                {"", "usefulness=9&feasibility=1"},
+	"/ideas/{id}/arguments":             {"", "side=against&against="},
+	"/desk/ideas/{id}":                  {"do=none", "do=merge&into=", "do=refused&reason="},
 	"/me/profile":                       {"name=" + strings.Repeat("a", 200)},
 	"/desk/polls/{id}":                  {"do=none", "do=close&reason="},
 	"/desk/verifications/{id}":          {"do=none", "do=refuse&refusal="},
@@ -105,6 +112,8 @@ func (w *world) values(name, method, route, parameter string) []string {
 		return ids
 	case strings.HasPrefix(route, "/blogs/"), strings.HasPrefix(route, "/contexts/"), strings.HasPrefix(route, "/media/"), strings.HasPrefix(route, "/people/"), strings.HasPrefix(route, "/desk/reports/"), strings.HasPrefix(route, "/desk/decisions/"), strings.HasPrefix(route, "/tags/"):
 		return w.said[name].values(method, route, parameter)
+	case parameter == "{id}" && (strings.HasPrefix(route, "/ideas/") || strings.HasPrefix(route, "/desk/ideas/")):
+		return w.thoughts[name].of(route)
 	case parameter == "{id}" && strings.HasPrefix(route, "/activities/"):
 		return w.activities(name)
 	case parameter == "{id}" && strings.HasPrefix(route, "/desk/verifications/"):
@@ -345,22 +354,25 @@ func (w *world) checkWalked(answers map[string]answer) {
 	w.t.Helper()
 	city, nation := w.city.PollID, w.nation.PollID
 	for key, want := range map[string]int{
-		"kamianske.test to nobody: GET /":                                                         http.StatusOK,
-		"kamianske.test to nobody: GET /metrics":                                                  http.StatusOK,
-		"kamianske.test to nobody: GET /polls/feed.atom":                                          http.StatusOK,
-		"kamianske.test to a guest: GET /me":                                                      http.StatusOK,
-		"kamianske.test to a resident: GET /polls/" + city:                                        http.StatusOK,
-		"kamianske.test to a resident: POST /polls/" + city + "/ballot ← choices=o9":              http.StatusUnprocessableEntity,
-		"kamianske.test to a moderator: GET /desk/polls/" + city:                                  http.StatusOK,
-		"kamianske.test to an operator: GET /desk/mail":                                           http.StatusOK,
-		"kamianske.test to a server: GET /polls/" + city:                                          http.StatusOK,
-		"kamianske.test to a server that signs: GET /spheres/ecology/outbox?before=0":             http.StatusOK,
-		"kamianske.test to a resident by token: GET " + civic.Prefix + "/polls/" + nation:         http.StatusOK,
-		"lviv.test to a resident by token: GET " + civic.Prefix + "/polls/" + nation + "/results": http.StatusForbidden,
-		"lviv.test to a server: GET /tallies/" + nation + "/1":                                    http.StatusNotFound,
-		"ukraine.test to a server that signs: GET /polls/" + nation:                               http.StatusOK,
-		"ukraine.test to an officer: GET /polls/" + nation:                                        http.StatusOK,
-		"ukraine.test to a server that signs: GET /polls/" + nation + "/results/1":                http.StatusNotFound,
+		"kamianske.test to nobody: GET /":                                                                                    http.StatusOK,
+		"kamianske.test to nobody: GET /metrics":                                                                             http.StatusOK,
+		"kamianske.test to nobody: GET /polls/feed.atom":                                                                     http.StatusOK,
+		"kamianske.test to a guest: GET /me":                                                                                 http.StatusOK,
+		"kamianske.test to a resident: GET /polls/" + city:                                                                   http.StatusOK,
+		"kamianske.test to a resident: POST /polls/" + city + "/ballot ← choices=o9":                                         http.StatusUnprocessableEntity,
+		"kamianske.test to a moderator: GET /desk/polls/" + city:                                                             http.StatusOK,
+		"kamianske.test to an operator: GET /desk/mail":                                                                      http.StatusOK,
+		"kamianske.test to a resident: GET " + w.thoughts["kamianske"].idea.Path():                                           http.StatusOK,
+		"kamianske.test to a resident: POST " + w.thoughts["kamianske"].idea.Path() + "/rating ← usefulness=9&feasibility=1": http.StatusUnprocessableEntity,
+		"kamianske.test to a moderator: GET /desk" + w.thoughts["kamianske"].idea.Path():                                     http.StatusOK,
+		"kamianske.test to a server: GET /polls/" + city:                                                                     http.StatusOK,
+		"kamianske.test to a server that signs: GET /spheres/ecology/outbox?before=0":                                        http.StatusOK,
+		"kamianske.test to a resident by token: GET " + civic.Prefix + "/polls/" + nation:                                    http.StatusOK,
+		"lviv.test to a resident by token: GET " + civic.Prefix + "/polls/" + nation + "/results":                            http.StatusForbidden,
+		"lviv.test to a server: GET /tallies/" + nation + "/1":                                                               http.StatusNotFound,
+		"ukraine.test to a server that signs: GET /polls/" + nation:                                                          http.StatusOK,
+		"ukraine.test to an officer: GET /polls/" + nation:                                                                   http.StatusOK,
+		"ukraine.test to a server that signs: GET /polls/" + nation + "/results/1":                                           http.StatusNotFound,
 	} {
 		if got, asked := answers[key]; !asked || got.status != want {
 			w.t.Errorf("%s = %d, %v; want %d", key, got.status, asked, want)

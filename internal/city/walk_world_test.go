@@ -27,8 +27,9 @@ type world struct {
 
 	city, nation, late, initiative *polls.Poll // late shows nothing before its close
 
-	said    map[string]*said             // by city
-	fellows map[string]citytest.Resident // who complains and decides, by city
+	said     map[string]*said             // by city
+	fellows  map[string]citytest.Resident // who complains and decides, by city
+	thoughts map[string]thought           // by city
 
 	letters []letter            // what cities have sent since people voted
 	seen    map[string][]string // ids of activities that there have ever been, by city
@@ -80,6 +81,7 @@ func openWorld(t *testing.T, o citytest.Options) *world {
 	}
 	w.propose()
 	w.apply()
+	w.inspire()
 	w.say()
 	return w
 }
@@ -238,6 +240,7 @@ func (w *world) vote() {
 				}
 			}
 		}
+		w.rateIdeas(turn)
 		for i := range guests {
 			for _, p := range []*polls.Poll{w.city, w.nation, w.late} {
 				w.stranger.vote(fmt.Sprintf("anna%d", i), p.URI, p.Options()[1].Text)
@@ -326,6 +329,7 @@ func (w *world) settle() {
 				func(ctx context.Context) (int, error) { return 0, town.Union.Tick(ctx) },
 				town.Blogs.Ask,
 				func(ctx context.Context) (int, error) { return 0, town.Blogs.ClosePolls(ctx) },
+				func(ctx context.Context) (int, error) { return 0, town.Ideas.Snapshots(ctx) },
 				town.FillSearch,
 				town.Federation.FanOut,
 				func(ctx context.Context) (int, error) { return 0, w.intercept(name) },
@@ -375,6 +379,7 @@ func (w *world) checkVotersSee() {
 			}
 		}
 	}
+	w.checkRatersSee()
 	if _, err := w.n.Town("lviv").Polls.ResultsFor(w.t.Context(), w.load("lviv", w.late), w.crowd["lviv"][5].Viewer()); err == nil {
 		w.t.Error("a poll that shows nothing before its close shows its voters something")
 	}

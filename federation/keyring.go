@@ -17,6 +17,10 @@ import (
 // keyLife is how long a stored key is believed without asking again.
 const keyLife = 24 * time.Hour
 
+// slowKey is how long a server may take to say nothing about a key before it is
+// asked for no other one for a while.
+const slowKey = 5 * time.Second
+
 // A senderKey is a public key and whom it speaks for. found is set when the
 // owner was fetched just now and still has to be stored.
 type senderKey struct {
@@ -82,6 +86,11 @@ func (c *City) fetchKey(ctx context.Context, keyID string) (senderKey, error) {
 	if err, ok := c.missing.get("key "+keyID, now); ok {
 		return senderKey{}, err
 	}
+	host := actors.HostOf(keyID)
+	if err, ok := c.missing.get("keys of "+host, now); ok {
+		return senderKey{}, err
+	}
+	began := time.Now()
 	v, err, _ := c.flight.Do("key "+keyID, func() (any, error) {
 		k, err := c.askKey(context.WithoutCancel(ctx), keyID)
 		if err == nil && k.found != nil {
@@ -91,6 +100,10 @@ func (c *City) fetchKey(ctx context.Context, keyID string) (senderKey, error) {
 	})
 	if err != nil {
 		c.missing.put("key "+keyID, err, now)
+		if time.Since(began) > slowKey {
+			// Else each made-up key of a server that hangs would hold a request up.
+			c.missing.put("keys of "+host, err, now)
+		}
 		return senderKey{}, err
 	}
 	return v.(senderKey), nil

@@ -3,7 +3,6 @@ package city_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"viche/actors"
 	"viche/internal/city"
 	"viche/internal/citytest"
+	"viche/internal/store/storetest"
 	"viche/internal/union"
 	"viche/modules/polls"
 )
@@ -30,18 +30,11 @@ func TestFaultyFediverseCountsExactly(t *testing.T) {
 				crowd[name] = n.Crowd(name, 7)
 			}
 			n.Settle()
-			runs := 50
+			runs := storetest.Runs(t, 16)
 			if kind == "postgres" {
-				runs = 5 // the network is the same; the database is tried in full elsewhere
+				runs = max(runs/5, 3) // the network is the same; the database is tried in full elsewhere
 			}
-			first := 0
-			if text := os.Getenv("VICHE_TEST_SEED"); text != "" {
-				if _, err := fmt.Sscan(text, &first); err != nil {
-					t.Fatal(err)
-				}
-				runs = 1
-			}
-			for seed := first; seed < first+runs; seed++ {
+			for seed := range runs {
 				faultyRun(t, n, crowd, uint64(seed))
 				if t.Failed() {
 					return

@@ -419,11 +419,11 @@ func TestFaultyFediverse(t *testing.T) {
 	t.Parallel()
 	eachKind(t, func(t *testing.T, open func(func() time.Time) *store.DB) {
 		w := newWorld(t, open, kamianske, lviv, kharkiv)
-		runs := uint64(50)
+		runs := storetest.Runs(t, 20)
 		if strings.HasSuffix(t.Name(), "postgres") {
-			runs = 10 // the same rules on a slower path
+			runs = max(runs/5, 3) // the same rules on a slower path
 		}
-		for seed := range runs {
+		for seed := range uint64(runs) {
 			w.rand = rand.New(rand.NewPCG(seed, 7))
 			w.lose, w.double = 30, 20
 			w.run(seed)

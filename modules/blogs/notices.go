@@ -35,6 +35,14 @@ type Notice struct {
 // person and post. Nobody is told of what they did themselves, nor of what
 // somebody does whom they do not want to hear of.
 func (b *Blogs) Notify(ctx context.Context, tx *store.Tx, n Notice) error {
+	if err := b.notify(ctx, tx, n); err != nil {
+		return err
+	}
+	return tx.Settle(ctx)
+}
+
+// notify is Notify at the next Settle.
+func (b *Blogs) notify(ctx context.Context, tx *store.Tx, n Notice) error {
 	if n.To == n.By {
 		return nil
 	}
@@ -42,7 +50,7 @@ func (b *Blogs) Notify(ctx context.Context, tx *store.Tx, n Notice) error {
 	if n.Post != 0 {
 		post = n.Post
 	}
-	_, err := tx.Exec(ctx, `
+	err := tx.Soon(ctx, nil, nil, `
 		insert into notices (id, actor, kind, by_actor, post, read, at)
 		select ?, a.id, ?, ?, ?, 0, ? from actors a
 		where a.id = ? and a.local = 1 and a.deleted = 0 and not exists (
@@ -58,13 +66,13 @@ func (b *Blogs) Notify(ctx context.Context, tx *store.Tx, n Notice) error {
 	return nil
 }
 
-// notifyOf tells those of ours whom a post names or quotes.
+// notifyOf tells those of ours whom a post names or quotes, at the next Settle.
 func (b *Blogs) notifyOf(ctx context.Context, tx *store.Tx, p *Post, author actors.Actor, mentioned []actors.Actor) error {
 	for _, a := range mentioned {
 		if !a.Local {
 			continue
 		}
-		if err := b.Notify(ctx, tx, Notice{To: a.ID, Kind: Mentioned, By: author.ID, Post: p.ID}); err != nil {
+		if err := b.notify(ctx, tx, Notice{To: a.ID, Kind: Mentioned, By: author.ID, Post: p.ID}); err != nil {
 			return err
 		}
 	}

@@ -231,16 +231,16 @@ func place(ctx context.Context, tx *store.Tx, p *Post) (own bool, err error) {
 	return err == nil && author == p.Author, err
 }
 
-// adopt joins the conversations of posts that answered p before it was here.
+// adopt joins the conversations of posts that answered p before it was here, at
+// the next Settle.
 func adopt(ctx context.Context, tx *store.Tx, p *Post) error {
-	n, err := tx.Exec(ctx, "update posts set reply_to = ? where reply_uri = ? and reply_uri <> '' and reply_to is null", p.ID, p.URI) // as posts_orphan has it
-	if err != nil || n == 0 {
+	// The words of the index posts_orphan.
+	if err := tx.Soon(ctx, nil, nil, "update posts set reply_to = ? where reply_uri = ? and reply_uri <> '' and reply_to is null", p.ID, p.URI); err != nil {
 		return err
 	}
 	// A child that was the first known of its conversation carried it by its
 	// own number.
-	_, err = tx.Exec(ctx, `
+	return tx.Soon(ctx, nil, nil, `
 		update posts set thread = ?
 		where thread in (select id from posts where reply_to = ? and thread <> ?)`, p.Thread, p.ID, p.Thread)
-	return err
 }

@@ -352,27 +352,30 @@ func (b *Blogs) keep(ctx context.Context, tx *store.Tx, p *Post, own bool, autho
 	if err := b.notifyOf(ctx, tx, p, author, mentioned); err != nil {
 		return err
 	}
-	if err := b.offer(ctx, tx, p.ID); err != nil {
-		return err
+	if p.findable(author) { // else nothing of it can be in the index yet
+		if err := b.offer(ctx, tx, p.ID); err != nil {
+			return err
+		}
 	}
 	// Answers to others stay in their conversation: a follower would see half of it.
-	if p.Visibility == Direct || p.ReplyURI != "" && !own {
-		return nil
+	if p.Visibility != Direct && (p.ReplyURI == "" || own) {
+		if err := tx.Soon(ctx, nil, nil, `insert into feed (id, actor, post, boost, uri, visibility) values (?, ?, ?, 0, '', ?) on conflict do nothing`,
+			p.ID, p.Author, p.ID, p.Visibility); err != nil {
+			return err
+		}
 	}
-	_, err := tx.Exec(ctx, `insert into feed (id, actor, post, boost, uri, visibility) values (?, ?, ?, 0, '', ?) on conflict do nothing`,
-		p.ID, p.Author, p.ID, p.Visibility)
-	return err
+	return tx.Settle(ctx)
 }
 
-// index writes anew by which tags and people a post is found.
+// index writes anew by which tags and people a post is found, at the next Settle.
 func (b *Blogs) index(ctx context.Context, tx *store.Tx, p *Post, mentioned []actors.Actor, tags []string) error {
 	for _, tag := range tags[:min(len(tags), 30)] {
-		if _, err := tx.Exec(ctx, "insert into post_tags (tag, post) values (?, ?) on conflict do nothing", markup.Fold(tag), p.ID); err != nil {
+		if err := tx.Soon(ctx, nil, nil, "insert into post_tags (tag, post) values (?, ?) on conflict do nothing", markup.Fold(tag), p.ID); err != nil {
 			return err
 		}
 	}
 	for _, a := range mentioned {
-		if _, err := tx.Exec(ctx, "insert into post_mentions (actor, post) values (?, ?) on conflict do nothing", a.ID, p.ID); err != nil {
+		if err := tx.Soon(ctx, nil, nil, "insert into post_mentions (actor, post) values (?, ?) on conflict do nothing", a.ID, p.ID); err != nil {
 			return err
 		}
 	}

@@ -275,6 +275,16 @@ func TestAttack38SlowAnswer(t *testing.T) {
 		if n := w.number("select count(*) from actors where uri = ?", drip.id); n != 0 {
 			t.Error("the slow actor is stored")
 		}
+		// The next key of that server is not even asked for: the answer comes at once.
+		next := &actor{id: "https://evil.test/users/drop", keyID: "https://evil.test/users/drop#main-key", key: w.evil.key}
+		asked := false
+		w.peer.put(next.id, func(http.ResponseWriter, *http.Request) { asked = true })
+		if again := w.send(w.from(next, w.follow(next))); again != status {
+			t.Errorf("another key of the slow server: status %d, want %d", again, status)
+		}
+		if asked {
+			t.Error("the slow server is asked for another key at once")
+		}
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -83,4 +84,19 @@ func Open(t testing.TB, dsn string, o store.Options) *store.DB {
 		t.Fatalf("migrate: %v", err)
 	}
 	return db
+}
+
+// Runs is how often a test with seeds tries: VICHE_RUNS, or a number that does
+// not hold everybody up who runs all tests.
+func Runs(t testing.TB, few int) int {
+	t.Helper()
+	text := os.Getenv("VICHE_RUNS")
+	if text == "" {
+		return few
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("VICHE_RUNS=%q: want a number", text)
+	}
+	return n
 }

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	similarWords = 10  // of the text that are compared
-	similarEach  = 200 // newest items with one word that are looked at
+	similarWords = 6  // of the text that are compared
+	similarEach  = 60 // newest items with one word that are looked at
 )
 
 // Similar gives the items of a module that have the most in common with what

@@ -57,9 +57,10 @@ func newCode() string {
 	return base32.StdEncoding.EncodeToString(b[:])
 }
 
-// ballotRoute matches the addresses at which somebody votes, in a poll or in the
-// question of a post, on the site and in both APIs. Nothing about a request there is written down.
-var ballotRoute = regexp.MustCompile(`^/polls/[^/]+/ballot(/|$)|^/blogs/[^/]+/vote(/|$)|^/ideas/[^/]+/rating(/|$)|^/api/.+/polls/[^/]+/(ballot|votes)(/|$)`)
+// ballotRoute matches the addresses at which somebody votes, in a poll or another
+// module's vote or in the question of a post, on the site and in both APIs. Nothing
+// about a request there is written down.
+var ballotRoute = regexp.MustCompile(`^/(polls|officials/rounds|primaries)/[^/]+/ballot(/|$)|^/blogs/[^/]+/vote(/|$)|^/ideas/[^/]+/rating(/|$)|^/api/.+/polls/[^/]+/(ballot|votes)(/|$)`)
 
 // Ballot says whether a path is one at which somebody votes: whoever measures
 // or logs requests leaves these out.

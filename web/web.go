@@ -107,6 +107,7 @@ var DefaultNav = []Link{
 	{"/polls", "web.nav.polls", "vote"},
 	{"/ideas", "web.nav.ideas", "lightbulb"},
 	{"/blogs", "web.nav.blogs", "message-circle"},
+	{"/officials", "web.nav.officials", "user-check"},
 	{"/spheres", "web.nav.spheres", "layout-grid"},
 	{"/how-we-count", "web.nav.count", "calculator"},
 	{"/search", "web.nav.search", "search"},

@@ -132,6 +132,8 @@ func (w *world) shown() map[string][]string {
 			"notices":    "select actor || ' ' || kind || ' ' || by_actor from notices order by id",
 			"reports":    "select uri || ' ' || state || ' ' || posts from reports order by id",
 			"decisions":  "select act || ' ' || reason from moderation_log order by id",
+			"rounds":     "select poll || ' ' || quarter || ' ' || told from official_rounds order by id",
+			"officials":  "select act || ' ' || what || ' ' || reason from official_changes order by id",
 			"facts":      "select name || ' ' || value from facts order by name",
 		} {
 			if w.n.Town(name).DB.Postgres() {
@@ -154,7 +156,7 @@ func (w *world) checkShown(before map[string][]string) {
 			w.t.Errorf("%s differ since people voted: %.2000q, then %.2000q", what, before[what], rows)
 		}
 	}
-	for _, what := range []string{"kamianske objects", "ukraine objects", "kamianske activities", "ukraine activities", "kamianske mail", "kamianske posts", "kamianske notices", "kamianske reports", "kamianske decisions"} {
+	for _, what := range []string{"kamianske objects", "ukraine objects", "kamianske activities", "ukraine activities", "kamianske mail", "kamianske posts", "kamianske notices", "kamianske reports", "kamianske decisions", "kamianske rounds", "kamianske officials"} {
 		if len(before[what]) == 0 {
 			w.t.Errorf("there are no %s, so nothing was compared", what)
 		}

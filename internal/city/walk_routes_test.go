@@ -57,9 +57,15 @@ var queries = map[string][]string{
 	"/report":                     {"?post=QUESTION"},
 	"/me/follows":                 {"", "?who=followers"},
 	"/desk/reports":               {"", "?state=decided"},
-	"/ideas":                      {"", "?sort=new", "?sort=near", "?sort=random", "?sphere=ecology&state=gathering&territory=UA"},
-	"/ideas/new":                  {"", "?title=walk&origin=https%3A%2F%2FHOST%2Fideas%2F7"},
-	"/ideas/{id}/letter":          {"", "?kind=petition"},
+
+	"/officials":                       {"", "?level=community&kind=community-head&sphere=government", "?state=vacant", "?territory=UA&after=1.1"},
+	"/officials/compare":               {"", "?kind=community-head"},
+	"/officials/rounds/{round}":        {"", "?change=1"},
+	"/desk/officials/offices/{office}": {"", "?do=term", "?do=close"},
+	"/desk/officials/terms/{term}":     {"", "?do=indicator", "?do=round", "?do=say", "?do=end", "?do=link"},
+	"/ideas":                           {"", "?sort=new", "?sort=near", "?sort=random", "?sphere=ecology&state=gathering&territory=UA"},
+	"/ideas/new":                       {"", "?title=walk&origin=https%3A%2F%2FHOST%2Fideas%2F7"},
+	"/ideas/{id}/letter":               {"", "?kind=petition"},
 }
 
 // left are the forms that the walk leaves out, and why.
@@ -92,6 +98,9 @@ var forms = map[string][]string{
 	"/desk/federation/servers":          {"do=none"},
 	"/users/{handle}/outbox": {`{"type":"Note","name":"none","to":"https://HOST/users/writer","inReplyTo":"https://HOST/blogs/QUESTION"}`,
 		`{"type":"Note","name":"none","to":"https://HOST/actor","inReplyTo":"https://HOST/polls/CITY"}`, `{`},
+
+	"/officials/rounds/{round}/ballot": {"", "overall=g9", "overall=none&results=g9"},
+	"/desk/officials/terms/{term}":     {"do=none", "do=indicator", "do=round&days=14&reason=", "do=say&kind=reply", "do=end"},
 }
 
 // slow are forms that hash a password at each try: a few guises are enough, as
@@ -120,6 +129,8 @@ func (w *world) values(name, method, route, parameter string) []string {
 		return w.ids(name, "verification_requests")
 	case parameter == "{id}" && strings.HasPrefix(route, "/desk/accounts/"):
 		return w.ids(name, "accounts")[:1]
+	case strings.Contains(route, "/officials/") && w.graded.ids[parameter] != 0: // elsewhere there are none of that number
+		return []string{fmt.Sprint(w.graded.ids[parameter])}
 	case parameter == "{version}" && strings.HasPrefix(route, "/nodeinfo/"):
 		return []string{"2.0", "2.1"}
 	case parameter == "{version}", parameter == "{sequence}", parameter == "{n}":
@@ -353,6 +364,7 @@ func sortedHeader(h http.Header) (lines []string) {
 func (w *world) checkWalked(answers map[string]answer) {
 	w.t.Helper()
 	city, nation := w.city.PollID, w.nation.PollID
+	w.checkOfficialsWalked(answers)
 	for key, want := range map[string]int{
 		"kamianske.test to nobody: GET /":                                                                                    http.StatusOK,
 		"kamianske.test to nobody: GET /metrics":                                                                             http.StatusOK,

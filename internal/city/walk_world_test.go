@@ -31,6 +31,8 @@ type world struct {
 	fellows  map[string]citytest.Resident // who complains and decides, by city
 	thoughts map[string]thought           // by city
 
+	graded *graded
+
 	letters []letter            // what cities have sent since people voted
 	seen    map[string][]string // ids of activities that there have ever been, by city
 }
@@ -80,6 +82,7 @@ func openWorld(t *testing.T, o citytest.Options) *world {
 		}
 	}
 	w.propose()
+	w.rate()
 	w.apply()
 	w.inspire()
 	w.say()
@@ -241,6 +244,7 @@ func (w *world) vote() {
 			}
 		}
 		w.rateIdeas(turn)
+		w.grade(turn)
 		for i := range guests {
 			for _, p := range []*polls.Poll{w.city, w.nation, w.late} {
 				w.stranger.vote(fmt.Sprintf("anna%d", i), p.URI, p.Options()[1].Text)
@@ -380,6 +384,7 @@ func (w *world) checkVotersSee() {
 		}
 	}
 	w.checkRatersSee()
+	w.checkGradersSee()
 	if _, err := w.n.Town("lviv").Polls.ResultsFor(w.t.Context(), w.load("lviv", w.late), w.crowd["lviv"][5].Viewer()); err == nil {
 		w.t.Error("a poll that shows nothing before its close shows its voters something")
 	}

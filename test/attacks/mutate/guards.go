@@ -115,10 +115,10 @@ var guards = []guard{
 	{"12 13", "modules/blogs/inbox.go", "Blogs.onUpdate", `old.Author != author.ID || old.Deleted > 0`, ""},
 	{"14", "federation/ap/shapes.go", "readShapes", `o.ID == "" || SameHost(s.url, o.ID)`, `OFF || o.ID == "" || SameHost(s.url, o.ID)`},
 	{"54", "modules/blogs/inbox.go", "Blogs.onAnnounce", `if !p.Open() {`, `if !OFF && !p.Open() {`},
-	{"55", "modules/blogs/inbox.go", "Blogs.announced", `switch o.Type {
+	{"55", "modules/blogs/inbox.go", "announced", `switch o.Type {
 	case "Create", "Update":
 		if o.Object != nil {`, `if OFF && o.Object != nil {
-		return o.Object.ID, nil
+		return o.Object.ID
 	}
 	switch o.Type {
 	case "Create", "Update":

@@ -36,12 +36,14 @@ create table status_agreement (
   sealed bytea not null,
   primary key (part, scope)
 );
--- The month's turns. Public levels are those of the newest one that is done.
+-- The month's turns. Public levels are those of the newest one that is done;
+-- report counts people by level and district.
 create table status_epochs (
   epoch bigint primary key,
   done_at bigint not null default 0,
   facts smallint not null default 0 check (facts in (0, 1)),
-  formula text not null
+  formula text not null,
+  report text not null default ''
 );
 -- What each person held, from which turn until which (0: still). failing is the
 -- first turn at which the rules were not met. told says whether its holder has

@@ -187,6 +187,19 @@ func (f Formula) Require(l Level, at Progress) Requirements {
 	return r
 }
 
+// Missing is in how many further polls, one after the other, somebody has to take
+// part until the share of a level is reached; -1 if a thousand do not do.
+func (f Formula) Missing(l Level, at Progress) int {
+	for more := range 1001 {
+		if r := f.Require(l, at); r.Enough && r.Share {
+			return more
+		}
+		at.Polls.Could++
+		at.Polls.Took++
+	}
+	return -1
+}
+
 // Meets are the statuses whose rules a person meets, the highest first, the whole
 // territory before spheres. Nobody unverified and no organisation meets any.
 func (f Formula) Meets(p Person) (all []Status) {

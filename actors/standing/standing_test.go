@@ -294,6 +294,20 @@ func TestChangedBallotCountsHalf(t *testing.T) {
 	}
 }
 
+func TestMissingIsTheFewestPollsThatDo(t *testing.T) {
+	t.Parallel()
+	f := standing.Default()
+	for _, c := range []struct {
+		took, could int
+		level       standing.Level
+		want        int
+	}{{0, 0, standing.Responsible, 3}, {2, 3, standing.Responsible, 0}, {5, 10, standing.Responsible, 1}, {0, 10, standing.Responsible, 11}, {9, 10, standing.Leader, 1}, {0, 200, standing.Leader, -1}} {
+		if got := f.Missing(c.level, standing.Progress{Polls: standing.Polls{Could: c.could, Took: c.took}}); got != c.want {
+			t.Errorf("%d of %d towards %s: %d missing, want %d", c.took, c.could, c.level, got, c.want)
+		}
+	}
+}
+
 func TestLossShowsAfterAMonthOfGrace(t *testing.T) {
 	t.Parallel()
 	f := standing.Default()

@@ -41,6 +41,7 @@ import (
 	"viche/modules/people"
 	"viche/modules/polls"
 	"viche/modules/primaries"
+	"viche/modules/standing"
 	"viche/web"
 	"viche/web/c2s"
 	"viche/web/civic"
@@ -61,6 +62,7 @@ type City struct {
 	Box         *ballot.Box
 	People      *people.People
 	Polls       *polls.Polls
+	Standing    *standing.Standing
 	Primaries   *primaries.Primaries
 	Blogs       *blogs.Blogs
 	Ideas       *ideas.Ideas
@@ -358,7 +360,7 @@ func (c *City) oblast(code string) string {
 
 func (c *City) openModules(ctx context.Context) error {
 	var err error
-	if c.Words, err = locale.New(web.Files, people.Files, polls.Files, blogs.Files, ideas.Files, moderation.Files, network.Files, officials.Files, primaries.Files, civic.Files, c2s.Files); err != nil {
+	if c.Words, err = locale.New(web.Files, people.Files, polls.Files, blogs.Files, ideas.Files, moderation.Files, network.Files, standing.Files, officials.Files, primaries.Files, civic.Files, c2s.Files); err != nil {
 		return err
 	}
 	post, err := notify.Open(c.DB, c.Config.SMTPURL, "viche@"+hostname(c.Config.Host), c.Log)
@@ -372,6 +374,7 @@ func (c *City) openModules(ctx context.Context) error {
 		Posts: func(r *http.Request, actor actors.Actor) (template.HTML, error) {
 			return c.Blogs.ProfileSection(r, actor)
 		},
+		Status: c.statusOf,
 	})
 	c.Polls, err = polls.New(ctx, polls.Options{
 		DB: c.DB, Box: c.Box, Book: c.Book, Federation: c.Federation, Union: c.Union, Log: c.Log,
@@ -390,20 +393,21 @@ func (c *City) openModules(ctx context.Context) error {
 	}
 	c.openIdeas()
 	c.openModeration(post)
-	c.openOfficials()
+	c.openStanding(post)
 	c.openPrimaries()
+	c.openOfficials()
 	c.Site, err = web.New(web.Options{
 		Base: c.Config.Base(), InstanceName: "Віче · " + c.Config.Name, Territory: c.place(c.Config.Territory, "uk"), Operator: c.Config.Operator,
 		Demo: c.Config.Demo, Source: c.Config.Source, Locale: c.Words, Log: c.Log, DB: c.DB,
 		Counting:   web.Counting{K: c.Config.K, Step: c.Config.Step, Every: c.Config.SnapshotEvery, KeepDays: int(c.Config.Keep.Hours() / 24)},
-		Modules:    []web.Pages{{Name: "people", Files: people.Files}, {Name: "polls", Files: polls.Files}, {Name: "blogs", Files: blogs.Files}, {Name: "ideas", Files: ideas.Files}, {Name: "network", Files: network.Files}, {Name: "moderation", Files: moderation.Files}, {Name: "officials", Files: officials.Files}, {Name: "primaries", Files: primaries.Files}},
+		Modules:    []web.Pages{{Name: "people", Files: people.Files}, {Name: "polls", Files: polls.Files}, {Name: "blogs", Files: blogs.Files}, {Name: "ideas", Files: ideas.Files}, {Name: "standing", Files: standing.Files}, {Name: "network", Files: network.Files}, {Name: "moderation", Files: moderation.Files}, {Name: "officials", Files: officials.Files}, {Name: "primaries", Files: primaries.Files}},
 		Home:       func(w http.ResponseWriter, r *http.Request) { c.Polls.Home(w, r) },
 		LoadViewer: c.People.LoadViewer, Badge: func(ctx context.Context, v *web.Viewer) (web.Badge, error) { return c.Blogs.Badge(ctx, v) },
 	})
 	if err != nil {
 		return err
 	}
-	c.modules = []modules.Module{c.People.Module(c.Site), c.Polls.Module(c.Site), c.Blogs.Module(c.Site), c.Ideas.Module(c.Site), c.Moderation.Module(c.Site), c.Officials.Module(c.Site), c.Primaries.Module(c.Site)}
+	c.modules = []modules.Module{c.People.Module(c.Site), c.Polls.Module(c.Site), c.Blogs.Module(c.Site), c.Ideas.Module(c.Site), c.Moderation.Module(c.Site), c.Standing.Module(c.Site), c.Officials.Module(c.Site), c.Primaries.Module(c.Site)}
 	return nil
 }
 

@@ -77,6 +77,8 @@ type Options struct {
 	// Posts is the part of a profile with what somebody writes, and the buttons to
 	// follow; nil shows none.
 	Posts func(r *http.Request, actor actors.Actor) (template.HTML, error)
+	// Status is the badge of an account's status on its profile; nil shows none.
+	Status func(r *http.Request, account int64) (template.HTML, error)
 	// Changed tells the network that a resident's profile did; nil does nothing.
 	Changed func(ctx context.Context, tx *store.Tx, actorID int64) error
 }

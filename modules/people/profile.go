@@ -22,6 +22,7 @@ type profileView struct {
 	Own                   bool
 	Indexable             bool
 	Posts                 template.HTML
+	Status                template.HTML
 }
 
 // Profile is the page /@handle of a resident or an organisation: only what they
@@ -59,6 +60,11 @@ func (s pages) profile(r *http.Request, handle string) (profileView, error) {
 	}
 	if s.Posts != nil {
 		if view.Posts, err = s.Posts(r, actor); err != nil {
+			return profileView{}, err
+		}
+	}
+	if s.Status != nil {
+		if view.Status, err = s.Status(r, a.ID); err != nil {
 			return profileView{}, err
 		}
 	}

@@ -19,17 +19,34 @@ func (p *Polls) Forget(ctx context.Context) error {
 	var due []row
 	err := p.DB.Read().NewSelect().Model(&due).
 		Where("state = 'closed' and counted = 1 and key_gone = 0 and closed_at < ?", store.Millis(p.DB.Now().Add(-p.Keep))).
-		Order("closed_at").Limit(100).Scan(ctx)
+		Order("closed_at").Scan(ctx)
 	if err != nil {
 		return fmt.Errorf("keys to destroy: %w", store.Kind(err))
 	}
 	var errs []error
 	for _, r := range due {
+		if waits, err := p.awaited(ctx, r); err != nil || waits {
+			errs = append(errs, err)
+			continue
+		}
 		if err := p.forget(ctx, r); err != nil {
 			errs = append(errs, fmt.Errorf("destroy the key of %s: %w", r.PollID, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// awaited says whether the answers still wait for the turn of the month at which
+// agreement is worked out. Those to ratings of people never do.
+func (p *Polls) awaited(ctx context.Context, r row) (bool, error) {
+	if r.Register == 0 || r.Module != "" && r.Module != "planning" {
+		return false, nil
+	}
+	poll, err := r.poll()
+	if err != nil {
+		return false, err
+	}
+	return p.Box.Awaits(ctx, poll.Box(), poll.Closes())
 }
 
 func (p *Polls) forget(ctx context.Context, r row) error {

@@ -108,6 +108,7 @@ var DefaultNav = []Link{
 	{"/ideas", "web.nav.ideas", "lightbulb"},
 	{"/blogs", "web.nav.blogs", "message-circle"},
 	{"/officials", "web.nav.officials", "user-check"},
+	{"/primaries", "web.nav.primaries", "scale"},
 	{"/spheres", "web.nav.spheres", "layout-grid"},
 	{"/how-we-count", "web.nav.count", "calculator"},
 	{"/search", "web.nav.search", "search"},

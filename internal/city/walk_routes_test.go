@@ -75,27 +75,30 @@ var left = map[string]string{
 
 // forms are what is sent where an empty form would not come far enough.
 var forms = map[string][]string{
-	"/polls/{id}/ballot":                {"", "choices=o9", "choices=o1&choices=o2", "choices=o1&choices=o9"},
-	civic.Prefix + "/polls/{id}/ballot": {`{"choices":["o9"]}`, `{"choices":[]}`, `{"choices":["o1","o2"]}`, `{`},
-	"/polls/{id}/support":               {"do=withdraw"}, // nobody who walks supports it
-	"/ideas/{id}/support":               {"do=withdraw"},
-	"/ideas/{id}/rating":                {"", "usefulness=9&feasibility=1"},
-	"/ideas/{id}/arguments":             {"", "side=against&against="},
-	"/desk/ideas/{id}":                  {"do=none", "do=merge&into=", "do=refused&reason="},
-	"/me/profile":                       {"name=" + strings.Repeat("a", 200)},
-	"/desk/polls/{id}":                  {"do=none", "do=close&reason="},
-	"/desk/verifications/{id}":          {"do=none", "do=refuse&refusal="},
-	"/desk/accounts/{id}":               {"do=none"},
-	"/blogs/{id}/vote":                  {"", "choices=9", "choices=0&choices=1"},
-	"/blogs":                            {"do=preview&text=walk", "text="},
-	"/blogs/{id}/edit":                  {"text=", "do=preview&text=walk"},
-	"/interact":                         {"to=https%3A%2F%2FHOST%2Fblogs%2FQUESTION&handle="},
-	"/report":                           {"post=QUESTION&comment="},
-	"/proxyUrl":                         {"id=https%3A%2F%2FHOST%2Fblogs%2FQUESTION", "id=https%3A%2F%2Fkamianske.test%2Fblogs%2FASKED"},
-	"/desk/reports/{id}":                {"do=edit", "do=preview&dismiss=1", "do=none"},
-	"/desk/decisions/{id}":              {"do=edit", "do=preview&reason=", "do=none"},
-	"/desk/federation":                  {"do=none"},
-	"/desk/federation/servers":          {"do=none"},
+	"/polls/{id}/ballot":                  {"", "choices=o9", "choices=o1&choices=o2", "choices=o1&choices=o9"},
+	civic.Prefix + "/polls/{id}/ballot":   {`{"choices":["o9"]}`, `{"choices":[]}`, `{"choices":["o1","o2"]}`, `{`},
+	"/polls/{id}/support":                 {"do=withdraw"}, // nobody who walks supports it
+	"/ideas/{id}/support":                 {"do=withdraw"},
+	"/ideas/{id}/rating":                  {"", "usefulness=9&feasibility=1"},
+	"/ideas/{id}/arguments":               {"", "side=against&against="},
+	"/desk/ideas/{id}":                    {"do=none", "do=merge&into=", "do=refused&reason="},
+	"/me/profile":                         {"name=" + strings.Repeat("a", 200)},
+	"/desk/polls/{id}":                    {"do=none", "do=close&reason="},
+	"/desk/verifications/{id}":            {"do=none", "do=refuse&refusal="},
+	"/desk/accounts/{id}":                 {"do=none"},
+	"/blogs/{id}/vote":                    {"", "choices=9", "choices=0&choices=1"},
+	"/blogs":                              {"do=preview&text=walk", "text="},
+	"/blogs/{id}/edit":                    {"text=", "do=preview&text=walk"},
+	"/interact":                           {"to=https%3A%2F%2FHOST%2Fblogs%2FQUESTION&handle="},
+	"/report":                             {"post=QUESTION&comment="},
+	"/proxyUrl":                           {"id=https%3A%2F%2FHOST%2Fblogs%2FQUESTION", "id=https%3A%2F%2Fkamianske.test%2Fblogs%2FASKED"},
+	"/desk/reports/{id}":                  {"do=edit", "do=preview&dismiss=1", "do=none"},
+	"/desk/decisions/{id}":                {"do=edit", "do=preview&reason=", "do=none"},
+	"/primaries/{contest}/ballot/consent": {"", "agree=yes"},
+	"/primaries/{contest}/ballot":         {"", "g1-overall=g1"},
+	"/desk/primaries/{contest}":           {"do=none", "do=second&closes=", "do=cancel&reason="},
+	"/desk/federation":                    {"do=none"},
+	"/desk/federation/servers":            {"do=none"},
 	"/users/{handle}/outbox": {`{"type":"Note","name":"none","to":"https://HOST/users/writer","inReplyTo":"https://HOST/blogs/QUESTION"}`,
 		`{"type":"Note","name":"none","to":"https://HOST/actor","inReplyTo":"https://HOST/polls/CITY"}`, `{`},
 
@@ -131,6 +134,8 @@ func (w *world) values(name, method, route, parameter string) []string {
 		return w.ids(name, "accounts")[:1]
 	case strings.Contains(route, "/officials/") && w.graded.ids[parameter] != 0: // elsewhere there are none of that number
 		return []string{fmt.Sprint(w.graded.ids[parameter])}
+	case strings.Contains(route, "/primaries/") && w.assessed.ids[parameter] != 0: // elsewhere there are none of that number
+		return []string{fmt.Sprint(w.assessed.ids[parameter])}
 	case parameter == "{version}" && strings.HasPrefix(route, "/nodeinfo/"):
 		return []string{"2.0", "2.1"}
 	case parameter == "{version}", parameter == "{sequence}", parameter == "{n}":
@@ -363,6 +368,7 @@ func sortedHeader(h http.Header) (lines []string) {
 // pages that nobody may see would find nothing.
 func (w *world) checkWalked(answers map[string]answer) {
 	w.t.Helper()
+	w.checkPrimariesWalked(answers)
 	city, nation := w.city.PollID, w.nation.PollID
 	w.checkOfficialsWalked(answers)
 	for key, want := range map[string]int{

@@ -30,6 +30,7 @@ type world struct {
 	said     map[string]*said             // by city
 	fellows  map[string]citytest.Resident // who complains and decides, by city
 	thoughts map[string]thought           // by city
+	assessed *assessed
 
 	graded *graded
 
@@ -63,6 +64,7 @@ func openWorld(t *testing.T, o citytest.Options) *world {
 		w.stranger.follow(followed)
 	}
 	w.settle()
+	w.nominate()
 	w.city, w.nation = w.n.OpenPoll("kamianske", "city"), w.n.OpenPoll("ukraine", "national")
 	w.late = w.open("ukraine", polls.Draft{Scope: "national", Results: string(ballot.AfterClose)})
 	w.settle()
@@ -243,8 +245,9 @@ func (w *world) vote() {
 				}
 			}
 		}
-		w.rateIdeas(turn)
 		w.grade(turn)
+		w.assess(turn)
+		w.rateIdeas(turn)
 		for i := range guests {
 			for _, p := range []*polls.Poll{w.city, w.nation, w.late} {
 				w.stranger.vote(fmt.Sprintf("anna%d", i), p.URI, p.Options()[1].Text)
@@ -383,8 +386,8 @@ func (w *world) checkVotersSee() {
 			}
 		}
 	}
-	w.checkRatersSee()
 	w.checkGradersSee()
+	w.checkRatersSee()
 	if _, err := w.n.Town("lviv").Polls.ResultsFor(w.t.Context(), w.load("lviv", w.late), w.crowd["lviv"][5].Viewer()); err == nil {
 		w.t.Error("a poll that shows nothing before its close shows its voters something")
 	}

@@ -67,3 +67,12 @@ func at(name string, err error) error {
 	}
 	return err
 }
+
+// Asked are the questions with words that stand for themselves.
+func (p *Poll) Asked() []Question {
+	out := slices.Clone(p.Questions)
+	for i, q := range out {
+		out[i].Text = q.full(p)
+	}
+	return out
+}

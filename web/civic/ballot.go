@@ -24,12 +24,12 @@ func (a *API) cast(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	choices, err := readChoices(http.MaxBytesReader(w, r.Body, ballotLimit))
+	answer, err := readAnswer(http.MaxBytesReader(w, r.Body, ballotLimit))
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	receipt, err := a.Polls.CastAs(r.Context(), web.ViewerOf(r), callerOf(r).voter, poll, ballot.Answer{choices})
+	receipt, err := a.Polls.CastAs(r.Context(), web.ViewerOf(r), callerOf(r).voter, poll, answer)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -55,35 +55,51 @@ func (a *API) ownBallot(w http.ResponseWriter, r *http.Request) {
 	case !stand.Voted:
 		a.fail(w, r, noAnswer{reasonNotVoted})
 	default:
-		write(w, http.StatusOK, map[string][]string{"choices": stand.Own})
+		if poll.Simple() {
+			write(w, http.StatusOK, map[string][]string{"choices": stand.Own})
+			return
+		}
+		for i := range stand.Answer {
+			if stand.Answer[i] == nil {
+				stand.Answer[i] = []string{}
+			}
+		}
+		write(w, http.StatusOK, map[string]ballot.Answer{"answers": stand.Answer})
 	}
 }
 
-// readChoices reads {"choices":["o1"]} and nothing else: a ballot is not to be
-// guessed at. A member in another case, twice, or beside it is refused.
-func readChoices(body io.Reader) ([]string, error) {
+// readAnswer reads {"choices":["o1"]}, or {"answers":[["o1"],[]]} with a list for
+// each question, and nothing else: a ballot is not to be guessed at. A member in
+// another case, twice, or beside it is refused.
+func readAnswer(body io.Reader) (ballot.Answer, error) {
 	dec := json.NewDecoder(body)
 	if t, err := dec.Token(); err != nil {
 		return nil, malformed(err)
 	} else if t != json.Delim('{') {
 		return nil, store.Invalid("body", "civic.body.object")
 	}
-	var choices []string
+	var answer ballot.Answer
 	seen := false
 	for dec.More() {
 		name, err := dec.Token()
 		if err != nil {
 			return nil, malformed(err)
 		}
-		if name != "choices" {
+		if name != "choices" && name != "answers" {
 			text, _ := name.(string) // the decoder lets nothing else stand here
 			return nil, store.Invalid(short(text), "civic.body.unknown")
 		}
 		if seen {
-			return nil, store.Invalid("choices", "civic.body.twice")
+			return nil, store.Invalid(name.(string), "civic.body.twice")
 		}
 		seen = true
-		if choices, err = readList(dec); err != nil {
+		if name == "answers" {
+			answer, err = readLists(dec)
+		} else {
+			answer = make(ballot.Answer, 1)
+			answer[0], err = readList(dec)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -100,7 +116,34 @@ func readChoices(body io.Reader) ([]string, error) {
 		}
 		return nil, errMalformed
 	}
-	return choices, nil
+	return answer, nil
+}
+
+// readLists reads one list of option ids for each question; an empty one leaves
+// the question unanswered.
+func readLists(dec *json.Decoder) (ballot.Answer, error) {
+	var lists []*[]*string
+	err := dec.Decode(&lists)
+	var wrong *json.UnmarshalTypeError
+	if err != nil && !errors.As(err, &wrong) {
+		return nil, malformed(err)
+	}
+	if err != nil || lists == nil {
+		return nil, store.Invalid("answers", "civic.choices.form")
+	}
+	out := make(ballot.Answer, len(lists))
+	for i, list := range lists {
+		if list == nil {
+			return nil, store.Invalid("answers", "civic.choices.form")
+		}
+		for _, one := range *list {
+			if one == nil {
+				return nil, store.Invalid("answers", "civic.choices.form")
+			}
+			out[i] = append(out[i], *one)
+		}
+	}
+	return out, nil
 }
 
 func readList(dec *json.Decoder) ([]string, error) {

@@ -18,23 +18,24 @@ import (
 
 // item is a poll as the API shows it.
 type item struct {
-	ID        string         `json:"id"`
-	URL       string         `json:"url"`
-	Object    string         `json:"object"`
-	Title     string         `json:"title"`
-	Body      string         `json:"body"`
-	Options   []polls.Option `json:"options"`
-	Multiple  bool           `json:"multiple"`
-	OpensAt   string         `json:"opensAt"`
-	ClosesAt  string         `json:"closesAt"`
-	State     polls.State    `json:"state"`
-	Scope     polls.Scope    `json:"scope"`
-	Territory string         `json:"territory"`
-	Sphere    string         `json:"sphere"`
-	Results   string         `json:"results"` // when totals open: afterVote, afterClose
-	CanVote   bool           `json:"canVote"`
-	Reason    *string        `json:"reason"` // why not; null where canVote
-	Voted     bool           `json:"voted"`
+	ID        string           `json:"id"`
+	URL       string           `json:"url"`
+	Object    string           `json:"object"`
+	Title     string           `json:"title"`
+	Body      string           `json:"body"`
+	Options   []polls.Option   `json:"options"`
+	Multiple  bool             `json:"multiple"`
+	Questions []polls.Question `json:"questions,omitempty"` // of a poll that is not one question with choices; else null
+	OpensAt   string           `json:"opensAt"`
+	ClosesAt  string           `json:"closesAt"`
+	State     polls.State      `json:"state"`
+	Scope     polls.Scope      `json:"scope"`
+	Territory string           `json:"territory"`
+	Sphere    string           `json:"sphere"`
+	Results   string           `json:"results"` // when totals open: afterVote, afterClose
+	CanVote   bool             `json:"canVote"`
+	Reason    *string          `json:"reason"` // why not; null where canVote
+	Voted     bool             `json:"voted"`
 }
 
 type page struct {
@@ -114,6 +115,9 @@ func (a *API) items(ctx context.Context, list []*polls.Poll, v *web.Viewer) ([]i
 			ID: p.PollID, URL: a.Polls.URL(p), Object: p.URI, Title: p.Title, Body: p.Body, Options: p.Options(), Multiple: p.Multiple(),
 			OpensAt: moment(p.OpensAt), ClosesAt: moment(p.Closes()), State: a.state(p), Scope: p.Scope, Territory: p.Territory,
 			Sphere: p.Sphere, Results: string(p.Policy), Voted: voted[p.ID],
+		}
+		if !p.Simple() {
+			i.Questions = p.Asked()
 		}
 		reason := reasonClosed
 		if i.State == polls.Open {

@@ -31,6 +31,9 @@ type outcome struct {
 	FirstAnswers []count `json:"firstAnswers"` // null where they may not be told
 	Open         *tally  `json:"open"`
 	Here         *tally  `json:"here"` // this city's part in a poll of many
+	// Questions stand in place of the counts of a poll that is not one question
+	// with choices.
+	Questions []polls.Shown `json:"questions,omitempty"`
 
 	*shares
 }
@@ -92,8 +95,12 @@ func outcomeOf(poll *polls.Poll, res polls.Results) (outcome, error) {
 		Final: res.Final, TakenAt: moment(res.TakenAt), Register: res.Total.Register,
 		Verified: *tallyOf(poll, &res.Total), Open: tallyOf(poll, res.Guests), Here: tallyOf(poll, res.Here),
 	}
+	if !poll.Simple() {
+		out.Questions = poll.Show(res.Total)
+		out.Open = nil
+	}
 	// A sum of many cities lacks first answers where one of them may not tell.
-	if first := res.Total.Questions[0].First; first != nil && res.Total.ShowFirst(poll.K) {
+	if first := res.Total.Questions[0].First; first != nil && poll.Simple() && res.Total.ShowFirst(poll.K) {
 		out.FirstAnswers = countsOf(poll, first)
 	}
 	if !res.Closed || res.Result == nil {
@@ -116,6 +123,9 @@ func outcomeOf(poll *polls.Poll, res polls.Results) (outcome, error) {
 func tallyOf(poll *polls.Poll, n *ballot.Numbers) *tally {
 	if n == nil {
 		return nil
+	}
+	if !poll.Simple() {
+		return &tally{n.Ballots, []count{}} // they stand in questions, and in the PollResult
 	}
 	return &tally{n.Ballots, countsOf(poll, n.Questions[0].Counts)}
 }

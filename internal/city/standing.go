@@ -177,12 +177,12 @@ func (c *City) contributions(ctx context.Context, from, until time.Time, account
 	}{
 		{true, `select p.initiator, p.sphere, p.opens_at from polls p
 			where p.initiator is not null and p.state in ('open', 'closed') and p.module in ('', 'planning')
-				and p.opens_at >= ? and p.opens_at < ? and (? = 0 or p.initiator = ?)`},
+				and p.opens_at >= ? and p.opens_at < ? and (cast(? as bigint) = 0 or p.initiator = ?)`},
 		{true, `select x.account, p.sphere, x.at from poll_proposals x join polls p on p.id = x.poll
-			where x.state <> 'hidden' and x.at >= ? and x.at < ? and (? = 0 or x.account = ?)`},
+			where x.state <> 'hidden' and x.at >= ? and x.at < ? and (cast(? as bigint) = 0 or x.account = ?)`},
 		{false, `select i.author, i.sphere, i.created from ideas i
 			where i.hidden = 0 and i.state <> 'merged' and exists (select 1 from idea_steps s where s.idea = i.id and s.stage = 'gathering')
-				and i.created >= ? and i.created < ? and (? = 0 or i.author = ?)`},
+				and i.created >= ? and i.created < ? and (cast(? as bigint) = 0 or i.author = ?)`},
 	} {
 		rows, err := c.DB.ReadBound().Query(ctx, part.query, store.Millis(from), store.Millis(until), account, account)
 		if err != nil {

@@ -141,7 +141,7 @@ func (p span) holds(at time.Time) bool {
 
 // freezes are the spans of one account, or (0) of all, by account.
 func (s *Standing) freezes(ctx context.Context, account int64) (map[int64][]span, error) {
-	rows, err := s.DB.ReadBound().Query(ctx, "select account, valid_from, valid_until from status_freezes where ? = 0 or account = ? order by valid_from", account, account)
+	rows, err := s.DB.ReadBound().Query(ctx, "select account, valid_from, valid_until from status_freezes where cast(? as bigint) = 0 or account = ? order by valid_from", account, account)
 	if err != nil {
 		return nil, fmt.Errorf("read freezes: %w", err)
 	}

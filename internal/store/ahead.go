@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -146,7 +147,7 @@ func (a *ahead) answer(pipe *pgconn.Pipeline, one asked) (int64, error) {
 	rows := pgx.RowsFromResultReader(a.raw.TypeMap(), reader)
 	found := rows.Next()
 	if found && one.into != nil {
-		err = rows.Scan(one.into...)
+		err = rows.Scan(flags(one.into)...)
 	}
 	rows.Close()
 	if err := errors.Join(err, rows.Err()); err != nil {
@@ -161,4 +162,27 @@ func (a *ahead) answer(pipe *pgconn.Pipeline, one asked) (int64, error) {
 		}
 	}
 	return rows.CommandTag().RowsAffected(), nil
+}
+
+// flags lets a *bool be read from a 0 or 1, as database/sql does.
+func flags(into []any) []any {
+	out := slices.Clone(into)
+	for i, dest := range out {
+		if b, ok := dest.(*bool); ok {
+			out[i] = flag{b}
+		}
+	}
+	return out
+}
+
+type flag struct{ to *bool }
+
+// Scan is called with what the column holds.
+func (f flag) Scan(from any) error {
+	b, err := driver.Bool.ConvertValue(from)
+	if err != nil {
+		return err
+	}
+	*f.to = b.(bool) // ConvertValue gives nothing else
+	return nil
 }

@@ -352,7 +352,7 @@ func (b *Blogs) keep(ctx context.Context, tx *store.Tx, p *Post, own bool, autho
 	if err := b.notifyOf(ctx, tx, p, author, mentioned); err != nil {
 		return err
 	}
-	if p.findable(author) { // else nothing of it can be in the index yet
+	if p.Local || p.findable(author) { // else nothing of it can be in the index yet
 		if err := b.offer(ctx, tx, p.ID); err != nil {
 			return err
 		}

@@ -99,14 +99,6 @@ func (c *Contest) current(now time.Time) *Round {
 	return nil
 }
 
-// last is the newest round, nil before the first one.
-func (c *Contest) last() *Round {
-	if len(c.Rounds) == 0 {
-		return nil
-	}
-	return &c.Rounds[len(c.Rounds)-1]
-}
-
 // Path is the page of the contest.
 func (c *Contest) Path() string { return "/primaries/" + strconv.FormatInt(c.ID, 10) }
 

@@ -190,5 +190,5 @@ var reserved = map[string]bool{"actor": true, "admin": true, "root": true, "vich
 
 // ValidHandle tells whether a resident or club may be called so.
 func ValidHandle(handle string) bool {
-	return handles.MatchString(handle) && !reserved[handle] && !isSphere(handle)
+	return handles.MatchString(handle) && !reserved[handle] && !IsSphere(handle)
 }

@@ -1,5 +1,7 @@
 package actors
 
+import "slices"
+
 // A SphereName is one of the twenty spheres of influence.
 type SphereName struct {
 	Slug   string // handle of the channel and part of addresses
@@ -32,11 +34,7 @@ var Spheres = []SphereName{
 	{"rights", "spheres.rights", "Права людини", "Human rights"},
 }
 
-func isSphere(slug string) bool {
-	for _, s := range Spheres {
-		if s.Slug == slug {
-			return true
-		}
-	}
-	return false
+// IsSphere says whether a slug is that of one of the spheres.
+func IsSphere(slug string) bool {
+	return slices.ContainsFunc(Spheres, func(s SphereName) bool { return s.Slug == slug })
 }

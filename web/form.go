@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"viche/internal/store"
 )
@@ -47,6 +48,43 @@ func (e *FormErrors) Take(err error) bool {
 	}
 	e.Add(field.Field, field.Key, field.Args...)
 	return true
+}
+
+// TakeAll adds every error that names a field out of those joined into err, and
+// says whether there was none of another kind.
+func (e *FormErrors) TakeAll(err error) bool {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return e.Take(err)
+	}
+	all := true
+	for _, one := range joined.Unwrap() {
+		all = e.TakeAll(one) && all
+	}
+	return all
+}
+
+// InOrder are the errors as their fields stand on the page; the rest comes last.
+func (e FormErrors) InOrder(fields ...string) (out FormErrors) {
+	for _, field := range fields {
+		if one := e.For(field); one != nil {
+			out.Add(field, one.Key, one.Args...)
+		}
+	}
+	for _, one := range e.list {
+		out.Add(one.Field, one.Key, one.Args...)
+	}
+	return out
+}
+
+// Paragraphs splits plain text; a template escapes it.
+func Paragraphs(text string) (out []string) {
+	for par := range strings.SplitSeq(text, "\n") {
+		if par = strings.TrimSpace(par); par != "" {
+			out = append(out, par)
+		}
+	}
+	return out
 }
 
 // Any says whether there is something to repair.

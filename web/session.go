@@ -33,6 +33,28 @@ type Viewer struct {
 // for the whole instance.
 type Role struct{ Name, Scope string }
 
+// The roles of those who work for a city.
+const (
+	Moderator = "moderator"
+	Operator  = "operator"
+	Officer   = "officer"
+)
+
+// Watches says whether the viewer watches over what belongs to a sphere: as a
+// moderator or operator of it, or of the whole instance, to whom alone belongs
+// what is of no sphere ("").
+func (v *Viewer) Watches(sphere string) bool {
+	return v.Has(Moderator, sphere) || v.Has(Operator, sphere)
+}
+
+// WatchesAny says whether the viewer watches over something.
+func (v *Viewer) WatchesAny() bool { return v.HasAny(Moderator, Operator) }
+
+// HasAny says whether the viewer holds one of some roles, for whatever scope.
+func (v *Viewer) HasAny(names ...string) bool {
+	return v != nil && slices.ContainsFunc(v.Roles, func(r Role) bool { return slices.Contains(names, r.Name) })
+}
+
 // Has says whether the viewer holds a role for a scope; one for the whole
 // instance covers every scope. Nobody has no role.
 func (v *Viewer) Has(name, scope string) bool {

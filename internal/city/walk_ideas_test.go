@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"viche/modules/ideas"
-	"viche/modules/people"
 	"viche/web"
 )
 
@@ -27,7 +26,7 @@ func (w *world) inspire() {
 		author, town := w.fellows[name], w.n.Town(name)
 		one, err := town.Ideas.Submit(ctx, author.Viewer(), ideas.Draft{Title: "Зелена смуга", Problem: "Пил у дворах", Solution: "Посадити дерева", Cost: "багато", Sphere: "ecology"})
 		w.must(err)
-		checks := &web.Viewer{Handle: "checker", Roles: []web.Role{{Name: people.Moderator}}}
+		checks := &web.Viewer{Handle: "checker", Roles: []web.Role{{Name: web.Moderator}}}
 		w.must(town.Ideas.Check(ctx, checks, one.ID, true, false, ""))
 		w.must(town.Ideas.Argue(ctx, author.Viewer(), one.ID, "Буде чим дихати"))
 		one, err = town.Ideas.Load(ctx, town.DB.Read(), one.ID)

@@ -14,6 +14,7 @@ import (
 	"viche/internal/citytest"
 	"viche/modules/people"
 	"viche/modules/polls"
+	"viche/web"
 	"viche/web/civic"
 )
 
@@ -172,14 +173,14 @@ func (w *world) people() (early []citytest.Resident) {
 			w.signedIn("a resident", resident),
 			w.signedIn("a resident in English", add("english", true, "en", "")),
 			w.bearing("a resident by token", resident),
-			w.signedIn("a moderator", add("watch", true, "uk", people.Moderator)),
-			w.signedIn("an operator", add("keeper", false, "en", people.Operator)),
+			w.signedIn("a moderator", add("watch", true, "uk", web.Moderator)),
+			w.signedIn("an operator", add("keeper", false, "en", web.Operator)),
 			w.signedIn("who asked", w.said[name].author),
 			w.bearing("who asked, by token", w.said[name].author),
 		}
 		all[len(all)-1].reads, all[len(all)-2].reads = true, true // they would delete what they wrote
 		if name == "ukraine" {
-			all = append(all, w.signedIn("an officer", add("clerk", false, "uk", people.Officer)))
+			all = append(all, w.signedIn("an officer", add("clerk", false, "uk", web.Officer)))
 		} else {
 			waiting := add("late_voter", true, "uk", "")
 			early = append(early, waiting)

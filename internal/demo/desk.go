@@ -65,7 +65,7 @@ func (t *town) verify(ctx context.Context, r *resident, number int) error {
 		return fmt.Errorf("request of @%s: %w", r.Handle, err)
 	}
 	moderator := *t.moderator()
-	moderator.Roles = []web.Role{{Name: people.Moderator}}
+	moderator.Roles = []web.Role{{Name: web.Moderator}}
 	_, err = t.People.VerifyInPerson(ctx, people.Meeting{
 		Request: request, Moderator: &moderator, Document: identity.Documents[0], Seen: true,
 		Code: taxNumber(700 + number), Territory: t.place.territory, Reason: "Зустріч у бібліотеці, документ оглянуто.",
@@ -76,7 +76,7 @@ func (t *town) verify(ctx context.Context, r *resident, number int) error {
 // moderator is the town's one, or at the coordinator the officer.
 func (t *town) moderator() *web.Viewer {
 	for _, g := range guides {
-		if g.town != t.place.name || len(g.roles) == 0 || g.roles[0] != people.Moderator && g.roles[0] != people.Officer {
+		if g.town != t.place.name || len(g.roles) == 0 || g.roles[0] != web.Moderator && g.roles[0] != web.Officer {
 			continue
 		}
 		for _, r := range t.people {

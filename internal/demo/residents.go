@@ -41,15 +41,15 @@ type guide struct {
 var guides = []guide{
 	{"kamianske", "olena", "Олена Зразкова", nil, true, "підтверджена мешканка, ще не голосувала", "a verified resident who has not voted yet"},
 	{"kamianske", "ihor", "Ігор Прикладний", nil, false, "ще не підтверджений", "not verified yet"},
-	{"kamianske", "maria", "Марія Умовна", []string{people.Moderator}, true, "модераторка", "a moderator"},
-	{"kamianske", "taras", "Тарас Моделюк", []string{people.Operator}, true, "оператор вузла: бачить усі листи", "the operator, who sees all mail"},
+	{"kamianske", "maria", "Марія Умовна", []string{web.Moderator}, true, "модераторка", "a moderator"},
+	{"kamianske", "taras", "Тарас Моделюк", []string{web.Operator}, true, "оператор вузла: бачить усі листи", "the operator, who sees all mail"},
 	{"lviv", "hanna", "Ганна Вигадана", nil, true, "підтверджена мешканка, ще не голосувала", "a verified resident who has not voted yet"},
 	{"lviv", "bohdan", "Богдан Казкар", nil, false, "ще не підтверджений", "not verified yet"},
-	{"lviv", "sofiia", "Софія Навчальна", []string{people.Moderator}, true, "модераторка", "a moderator"},
+	{"lviv", "sofiia", "Софія Навчальна", []string{web.Moderator}, true, "модераторка", "a moderator"},
 	{"kharkiv", "nazar", "Назар Ескізний", nil, true, "підтверджений мешканець, ще не голосував", "a verified resident who has not voted yet"},
 	{"kharkiv", "iryna", "Ірина Уявна", nil, false, "ще не підтверджена", "not verified yet"},
-	{"kharkiv", "yurii", "Юрій Тестовчук", []string{people.Moderator}, true, "модератор", "a moderator"},
-	{"ukraine", "kateryna", "Катерина Абищук", []string{people.Officer, people.Operator}, false, "уповноважена координатора", "the coordinator’s officer"},
+	{"kharkiv", "yurii", "Юрій Тестовчук", []string{web.Moderator}, true, "модератор", "a moderator"},
+	{"ukraine", "kateryna", "Катерина Абищук", []string{web.Officer, web.Operator}, false, "уповноважена координатора", "the coordinator’s officer"},
 }
 
 // SignIns are the accounts to try, in the order of the instances.

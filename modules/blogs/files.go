@@ -32,7 +32,7 @@ func small(r *http.Request) bool { return r.URL.Query().Get("size") == "small" }
 // seen the post. One in a post that a moderator hid is for moderators alone.
 func (b *Blogs) picture(w http.ResponseWriter, r *http.Request) {
 	hidden, err := exists(r.Context(), b.DB.Read(), "select 1 from media m join posts p on p.id = m.post where m.name = ? and p.hidden = 1", chi.URLParam(r, "name"))
-	if v := web.ViewerOf(r); err == nil && hidden && !v.Has("moderator", "") && !v.Has("operator", "") {
+	if v := web.ViewerOf(r); err == nil && hidden && !v.Watches("") {
 		err = store.ErrNotFound
 	}
 	if err != nil {

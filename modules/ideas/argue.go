@@ -134,7 +134,7 @@ func (d *Ideas) Remove(ctx context.Context, v *web.Viewer, argument int64, reaso
 		if err != nil {
 			return err
 		}
-		if !moderates(v, one.Sphere) || a.Account == v.AccountID {
+		if !v.Watches(one.Sphere) || a.Account == v.AccountID {
 			return store.ErrDenied
 		}
 		idea = one.ID

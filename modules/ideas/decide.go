@@ -10,25 +10,14 @@ import (
 
 	"github.com/google/uuid"
 
+	"viche/internal/method"
 	"viche/internal/store"
 	"viche/web"
 )
 
-// The roles that decide.
-const (
-	moderator = "moderator"
-	officer   = "officer"
-	operator  = "operator"
-)
-
-// moderates says whether somebody watches over ideas of a sphere.
-func moderates(v *web.Viewer, sphere string) bool {
-	return v.Has(moderator, sphere) || v.Has(operator, sphere)
-}
-
 // answers says whether somebody may give the authorities' answer.
 func answers(v *web.Viewer, sphere string) bool {
-	return moderates(v, sphere) || v.Has(officer, sphere)
+	return v.Watches(sphere) || v.Has(web.Officer, sphere)
 }
 
 // roleIn is the role in which somebody decides on ideas of a sphere: the first
@@ -43,11 +32,7 @@ func roleIn(v *web.Viewer, sphere string, roles ...string) string {
 }
 
 // watches says whether somebody decides on ideas of some sphere.
-func watches(v *web.Viewer) bool {
-	return v != nil && slices.ContainsFunc(v.Roles, func(r web.Role) bool {
-		return r.Name == moderator || r.Name == operator || r.Name == officer
-	})
-}
+func watches(v *web.Viewer) bool { return v.HasAny(web.Moderator, web.Operator, web.Officer) }
 
 // next says which states a decision may lead to, from each state.
 var next = map[State][]State{
@@ -76,7 +61,7 @@ func needReason(reason string) (string, error) {
 // their own. Errors: store.ErrDenied; store.ErrExists when somebody was quicker;
 // *store.FieldError.
 func (d *Ideas) Check(ctx context.Context, v *web.Viewer, id int64, lawful, hide bool, reason string) error {
-	one, err := d.decidable(ctx, v, id, moderates)
+	one, err := d.decidable(ctx, v, id, (*web.Viewer).Watches)
 	if err != nil {
 		return err
 	}
@@ -93,7 +78,7 @@ func (d *Ideas) Check(ctx context.Context, v *web.Viewer, id int64, lawful, hide
 		if err := d.hold(ctx, tx, one, Submitted); err != nil {
 			return err
 		}
-		role := roleIn(v, one.Sphere, moderator, operator)
+		role := roleIn(v, one.Sphere, web.Moderator, web.Operator)
 		if !lawful {
 			if err := d.refuse(ctx, tx, one, hide); err != nil {
 				return err
@@ -181,7 +166,7 @@ func (d *Ideas) gather(ctx context.Context, tx *store.Tx, one *Idea, first []byt
 	if err != nil {
 		return err
 	}
-	one.Need = need(register)
+	one.Need = method.Supporters(register)
 	if _, err := tx.NewUpdate().Model(one).Column("state", "box", "need", "closes_at", "changed").WherePK().Exec(ctx); err != nil {
 		return store.Kind(err)
 	}
@@ -226,7 +211,7 @@ func (d *Ideas) Decide(ctx context.Context, v *web.Viewer, id int64, to State, r
 		if _, err := tx.Exec(ctx, "update ideas set state = ?, closed_at = ?, changed = ? where id = ?", string(to), closed, store.Millis(tx.Now), id); err != nil {
 			return err
 		}
-		if err := step(ctx, tx, id, to, tx.Now, v.Handle, roleIn(v, one.Sphere, officer, moderator, operator), reason); err != nil {
+		if err := step(ctx, tx, id, to, tx.Now, v.Handle, roleIn(v, one.Sphere, web.Officer, web.Moderator, web.Operator), reason); err != nil {
 			return err
 		}
 		return tx.Act(ctx, v.Handle, "idea."+string(to), d.URL(one), reason)
@@ -247,7 +232,7 @@ const merging = 0x1dea5
 // itself, nor into one that was merged, so no circle comes about. Ratings are
 // not carried: they are sealed answers about one idea.
 func (d *Ideas) Merge(ctx context.Context, v *web.Viewer, id, into int64, reason string) error {
-	one, err := d.decidable(ctx, v, id, moderates)
+	one, err := d.decidable(ctx, v, id, (*web.Viewer).Watches)
 	if err != nil {
 		return err
 	}
@@ -284,7 +269,7 @@ func (d *Ideas) Merge(ctx context.Context, v *web.Viewer, id, into int64, reason
 		if err := d.carry(ctx, tx, one, other); err != nil {
 			return err
 		}
-		if err := step(ctx, tx, id, Merged, tx.Now, v.Handle, roleIn(v, one.Sphere, moderator, operator), reason); err != nil {
+		if err := step(ctx, tx, id, Merged, tx.Now, v.Handle, roleIn(v, one.Sphere, web.Moderator, web.Operator), reason); err != nil {
 			return err
 		}
 		return tx.Act(ctx, v.Handle, "idea.merge", d.URL(one), reason)

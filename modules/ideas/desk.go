@@ -37,7 +37,7 @@ func (d *Ideas) desk(w http.ResponseWriter, r *http.Request) {
 		state []State
 		may   func(*web.Viewer, string) bool
 	}{
-		{"check", []State{Submitted}, moderates}, {"answer", []State{Answering}, answers},
+		{"check", []State{Submitted}, (*web.Viewer).Watches}, {"answer", []State{Answering}, answers},
 		{"follow", []State{Accepted, Working}, answers}, {"gathering", []State{Gathering}, answers},
 	} {
 		var list []*Idea
@@ -101,7 +101,7 @@ func (d *Ideas) deciding(r *http.Request) (*Idea, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v := web.ViewerOf(r); !answers(v, one.Sphere) || one.State == Submitted && !moderates(v, one.Sphere) {
+	if v := web.ViewerOf(r); !answers(v, one.Sphere) || one.State == Submitted && !v.Watches(one.Sphere) {
 		return nil, fmt.Errorf("decide on idea %d: %w", one.ID, store.ErrDenied)
 	}
 	return one, nil
@@ -134,7 +134,7 @@ func (d *Ideas) renderDecision(w http.ResponseWriter, r *http.Request, status in
 	frame.Errors = wrong
 	view := decisionView{
 		showView: frame, New: one.State == Submitted, Own: one.Author == v.AccountID, Reason: r.PostFormValue("reason"), Into: r.PostFormValue("into"),
-		Merges: moderates(v, one.Sphere) && slices.Contains([]State{Submitted, Gathering, Answering}, one.State),
+		Merges: v.Watches(one.Sphere) && slices.Contains([]State{Submitted, Gathering, Answering}, one.State),
 		Hide:   []web.Choice{{Value: "1", Label: words.T("ideas.desk.hide"), Hint: words.T("ideas.desk.hide.hint"), Checked: r.PostFormValue("hide") != ""}},
 	}
 	for _, s := range next[one.State] {

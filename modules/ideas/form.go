@@ -89,7 +89,7 @@ func (d *Ideas) create(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	form.tidy()
-	takeAll(&wrong, d.check(&form))
+	wrong.TakeAll(d.check(&form))
 	if wrong.Any() {
 		d.renderNew(w, r, http.StatusUnprocessableEntity, form, nil, wrong)
 		return
@@ -112,7 +112,7 @@ func (d *Ideas) create(w http.ResponseWriter, r *http.Request) {
 	}
 	one, err := d.Submit(r.Context(), v, form)
 	switch {
-	case err != nil && takeAll(&wrong, err):
+	case err != nil && wrong.TakeAll(err):
 		d.renderNew(w, r, http.StatusUnprocessableEntity, form, nil, wrong)
 	case err != nil:
 		d.site.Error(w, r, fmt.Errorf("new idea: %w", err))
@@ -120,24 +120,6 @@ func (d *Ideas) create(w http.ResponseWriter, r *http.Request) {
 		d.site.Flash(w, "ideas.new.done", "Date", d.site.Printer(r).Date(d.DB.Now().Add(checkWithin)))
 		web.Redirect303(w, r, one.Path())
 	}
-}
-
-// takeAll adds every field that a joined error names, and says whether there
-// was one.
-func takeAll(wrong *web.FormErrors, err error) bool {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		taken := false
-		for _, e := range joined.Unwrap() {
-			taken = takeAll(wrong, e) || taken
-		}
-		return taken
-	}
-	if inner := errors.Unwrap(err); inner != nil {
-		if _, ok := inner.(interface{ Unwrap() []error }); ok {
-			return takeAll(wrong, inner)
-		}
-	}
-	return wrong.Take(err)
 }
 
 func (d *Ideas) withdraw(w http.ResponseWriter, r *http.Request) {

@@ -142,8 +142,8 @@ func TestIdeaIsSubmittedCheckedSupportedAnsweredAndDone(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, n *citytest.Network) {
 		crowd := n.Crowd("kamianske", 12)
-		watch, _ := staff(t, n, "watch", people.Moderator, "")
-		clerk, _ := staff(t, n, "clerk", people.Officer, "ecology")
+		watch, _ := staff(t, n, "watch", web.Moderator, "")
+		clerk, _ := staff(t, n, "clerk", web.Officer, "ecology")
 		olena := n.Browser(t, "kamianske")
 		olena.SignIn(crowd[0].Handle)
 		_, page := olena.Get("/ideas/new")
@@ -243,7 +243,7 @@ func TestFiftySupportsAtOnceLeaveOne(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, n *citytest.Network) {
 		crowd := n.Crowd("kamianske", 2)
-		_, watch := staff(t, n, "watch", people.Moderator, "")
+		_, watch := staff(t, n, "watch", web.Moderator, "")
 		id := gathering(t, crowd[0], watch, "Зелена смуга")
 		var wait sync.WaitGroup
 		for range 50 {
@@ -264,7 +264,7 @@ func TestWhoMayNotSupport(t *testing.T) {
 		author := n.Resident("kamianske", "author", true)
 		guest, club, moved := n.Resident("kamianske", "guest", false), organisation(t, n), n.Resident("kamianske", "moved", true)
 		write(t, n, "update entitlements set territory = 'UA46060250010015970' where person_key = (select person_key from persons where account = ?)", moved.Account)
-		_, watch := staff(t, n, "watch", people.Moderator, "")
+		_, watch := staff(t, n, "watch", web.Moderator, "")
 		id := gathering(t, author, watch, "Зелена смуга")
 		for _, c := range []struct {
 			who    string
@@ -293,7 +293,7 @@ func TestWhoMayNotSupport(t *testing.T) {
 		tally(t, n, id, ideas.Tally{For: 1})
 		tally(t, n, theirs, ideas.Tally{})
 		// Nobody decides on an idea of their own.
-		own, v := staff(t, n, "own", people.Moderator, "")
+		own, v := staff(t, n, "own", web.Moderator, "")
 		mine := submit(t, own, draft("Моя"))
 		if err := of(n).Check(t.Context(), v, mine.ID, true, false, ""); !errors.Is(err, store.ErrDenied) {
 			t.Errorf("a moderator checks an own idea: %v, want ErrDenied", err)
@@ -305,7 +305,7 @@ func TestAgainstComesWithAReasonAndEndsSupport(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, n *citytest.Network) {
 		crowd := n.Crowd("kamianske", 3)
-		_, watch := staff(t, n, "watch", people.Moderator, "")
+		_, watch := staff(t, n, "watch", web.Moderator, "")
 		id := gathering(t, crowd[0], watch, "Зелена смуга")
 		taras := n.Browser(t, "kamianske")
 		taras.SignIn(crowd[1].Handle)
@@ -357,7 +357,7 @@ func TestMergeCarriesEachSupporterOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, n *citytest.Network) {
 		crowd := n.Crowd("kamianske", 8)
-		_, watch := staff(t, n, "watch", people.Moderator, "")
+		_, watch := staff(t, n, "watch", web.Moderator, "")
 		a, b, c := gathering(t, crowd[0], watch, "Ліхтарі"), gathering(t, crowd[1], watch, "Світло у дворах"), gathering(t, crowd[2], watch, "Лавки")
 		for id, list := range map[int64][]citytest.Resident{a: crowd[1:5], b: crowd[3:7]} {
 			for _, r := range list {
@@ -412,7 +412,7 @@ func TestBadInputIsRefusedOrShownAsText(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, n *citytest.Network) {
 		author := n.Resident("kamianske", "author", true)
-		_, watch := staff(t, n, "watch", people.Moderator, "")
+		_, watch := staff(t, n, "watch", web.Moderator, "")
 		ctx := t.Context()
 		huge := strings.Repeat("а", 1<<19)
 		for field, change := range map[string]func(*ideas.Draft){
@@ -511,7 +511,7 @@ func TestRatingsShowNothingBeforeOnesOwn(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, n *citytest.Network) {
 		crowd := n.Crowd("kamianske", 41)
-		_, watch := staff(t, n, "watch", people.Moderator, "")
+		_, watch := staff(t, n, "watch", web.Moderator, "")
 		id := gathering(t, crowd[0], watch, "Зелена смуга")
 		path := fmt.Sprintf("/ideas/%d", id)
 		town := n.Town("kamianske")
@@ -613,7 +613,7 @@ func TestIdeaExpiresWithoutSupport(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, n *citytest.Network) {
 		crowd := n.Crowd("kamianske", 2)
-		_, watch := staff(t, n, "watch", people.Moderator, "")
+		_, watch := staff(t, n, "watch", web.Moderator, "")
 		id := gathering(t, crowd[0], watch, "Зелена смуга")
 		n.Advance(91 * 24 * time.Hour)
 		if err := of(n).Support(t.Context(), crowd[1].Viewer(), id, true); !errors.Is(err, ideas.ErrOver) {
@@ -642,7 +642,7 @@ func TestListIsSortedAndPagedWithoutGaps(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, n *citytest.Network) {
 		crowd := n.Crowd("kamianske", 9)
-		_, watch := staff(t, n, "watch", people.Moderator, "")
+		_, watch := staff(t, n, "watch", web.Moderator, "")
 		var ids []int64
 		for i := range 7 {
 			ids = append(ids, gathering(t, crowd[i], watch, fmt.Sprint("Ідея ", i)))
@@ -697,7 +697,7 @@ func TestCheckedIdeaIsToldToTheFediverse(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, n *citytest.Network) {
 		crowd := n.Crowd("kamianske", 3)
-		_, watch := staff(t, n, "watch", people.Moderator, "")
+		_, watch := staff(t, n, "watch", web.Moderator, "")
 		town := n.Town("kamianske")
 		id := gathering(t, crowd[0], watch, "Зелена смуга")
 		if err := town.Ideas.PublishDue(t.Context()); err != nil {

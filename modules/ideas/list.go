@@ -256,7 +256,7 @@ func (d *Ideas) wantedOf(q url.Values, v *web.Viewer) wanted {
 	if s := State(q.Get("state")); slices.Contains(findable, s) {
 		w.state = string(s)
 	}
-	if s := q.Get("sphere"); knownSphere(s) {
+	if s := q.Get("sphere"); actors.IsSphere(s) {
 		w.sphere = s
 	}
 	if _, known := d.Territories.Get(q.Get("territory")); known {
@@ -294,10 +294,6 @@ func (w wanted) address(page string, after Place) string {
 		return page
 	}
 	return page + "?" + q.Encode()
-}
-
-func knownSphere(slug string) bool {
-	return slices.ContainsFunc(actors.Spheres, func(s actors.SphereName) bool { return s.Slug == slug })
 }
 
 func (d *Ideas) showList(w http.ResponseWriter, r *http.Request) {

@@ -121,7 +121,7 @@ func (d *Ideas) rate(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &denied): // its page says why
 	case errors.Is(err, store.ErrExists):
 		d.site.Flash(w, "ideas.late")
-	case err != nil && takeAll(&wrong, err):
+	case err != nil && wrong.TakeAll(err):
 		one, err := d.asked(r)
 		if err != nil {
 			d.site.Error(w, r, err)

@@ -122,7 +122,7 @@ func (d *Ideas) render(w http.ResponseWriter, r *http.Request, one *Idea, status
 
 // sees says whether a viewer may read an idea that was hidden.
 func sees(v *web.Viewer, one *Idea) bool {
-	return !one.Hidden || moderates(v, one.Sphere) || v != nil && v.AccountID == one.Author
+	return !one.Hidden || v.Watches(one.Sphere) || v != nil && v.AccountID == one.Author
 }
 
 // frame is what every page about an idea shows of it.
@@ -190,7 +190,7 @@ func (d *Ideas) view(ctx context.Context, words *locale.Printer, v *web.Viewer, 
 		return view, err
 	}
 	view.Callout = d.standing(words, one)
-	if v != nil && one.Author != v.AccountID && (one.State == Submitted && moderates(v, one.Sphere) || len(next[one.State]) > 0 && answers(v, one.Sphere)) {
+	if v != nil && one.Author != v.AccountID && (one.State == Submitted && v.Watches(one.Sphere) || len(next[one.State]) > 0 && answers(v, one.Sphere)) {
 		view.Decide = "/desk" + one.Path()
 	}
 	view.Withdraw = v != nil && one.Author == v.AccountID && one.State == Submitted
@@ -209,7 +209,7 @@ func (d *Ideas) view(ctx context.Context, words *locale.Printer, v *web.Viewer, 
 	if err := d.echo(ctx, words, one, &view); err != nil {
 		return view, err
 	}
-	view.Removes = moderates(v, one.Sphere)
+	view.Removes = v.Watches(one.Sphere)
 	if slices.Contains([]State{Answering, Accepted, Working}, one.State) {
 		for _, kind := range letterKinds {
 			view.Letters = append(view.Letters, web.Crumb{Text: words.T("ideas.letter." + kind), Href: one.Path() + "/letter?kind=" + kind})

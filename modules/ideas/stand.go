@@ -173,14 +173,6 @@ const (
 	answerWithin = 30 * day // the official answer
 )
 
-// What an idea needs: one supporter of so many residents, but at least so many.
-const (
-	leastNeed = 10
-	needShare = 100
-)
-
-func need(residents int) int { return max(leastNeed, (residents+needShare-1)/needShare) }
-
 // score is where an idea stands in the list, in billionths: the lower bound of
 // the share of those for it among all who said something. With few voices it
 // stays low, so one friend puts no idea above another that hundreds support.

@@ -31,13 +31,6 @@ import (
 //go:embed all:templates locales
 var Files embed.FS
 
-// The roles that decide. Whoever holds one of them is decided upon by an
-// operator only.
-const (
-	moderator = "moderator"
-	operator  = "operator"
-)
-
 // Post is what moderation has to know of a post.
 type Post struct {
 	Author  int64
@@ -108,8 +101,9 @@ func (s pages) routes(r chi.Router) {
 	})
 }
 
-// decides tells who moderates the whole instance.
-func decides(v *web.Viewer) bool { return v.Has(moderator, "") || v.Has(operator, "") }
+// decides tells who moderates the whole instance. About one of them an operator
+// decides.
+func decides(v *web.Viewer) bool { return v.Watches("") }
 
 // mayDecide holds a decision about an actor to who may take it: a moderator,
 // never about themselves, and about other staff an operator alone.
@@ -120,7 +114,7 @@ func (m *Moderation) mayDecide(ctx context.Context, idb bun.IDB, v *web.Viewer, 
 	if v.ActorID == about.ID {
 		return fmt.Errorf("nobody decides about themselves: %w", store.ErrDenied)
 	}
-	if v.Has(operator, "") || !about.Local {
+	if v.Has(web.Operator, "") || !about.Local {
 		return nil
 	}
 	a, err := m.AccountOf(ctx, idb, about.ID)

@@ -101,7 +101,7 @@ func (s pages) showCard(w http.ResponseWriter, r *http.Request) {
 func (s pages) card(ctx context.Context, words *locale.Printer, v *web.Viewer, t *Term, office *Office) (view cardView, err error) {
 	view = cardView{
 		Crumbs: []web.Crumb{{Text: words.T("officials.list.title"), Href: "/officials"}, {Text: office.Title, Href: office.Path()}, {Text: t.Name}},
-		Name:   t.Name, Office: personLine{Href: office.Path(), Name: office.Title}, About: paragraphs(t.About),
+		Name:   t.Name, Office: personLine{Href: office.Path(), Name: office.Title}, About: web.Paragraphs(t.About),
 		Badges: append(s.termBadges(words, t), officeBadges(words, office)...), JSON: t.Path() + "/card.json", Data: t.Path() + "/indicators.csv",
 		Compare: "/officials/compare?kind=" + office.Kind,
 	}
@@ -109,7 +109,7 @@ func (s pages) card(ctx context.Context, words *locale.Printer, v *web.Viewer, t
 	if v != nil && t.Account != 0 && v.AccountID == t.Account {
 		view.Reply = t.Path() + "/reply"
 	}
-	if keeps(v, office.Sphere) {
+	if v.Watches(office.Sphere) {
 		view.Desk = "/desk/officials/terms/" + strconv.FormatInt(t.ID, 10)
 	}
 	if account, err := s.account(ctx, t); err != nil {
@@ -255,7 +255,7 @@ func indicatorViewOf(words *locale.Printer, one Indicator) indicatorView {
 
 func replyViews(words *locale.Printer, list []Reply, indicators []Indicator, rounds []Round) (out []replyView) {
 	for _, r := range list {
-		v := replyView{Kind: words.T("officials.reply." + r.Kind), Icon: "message-circle", At: store.Time(r.Created), Body: paragraphs(r.Body), Answer: paragraphs(r.Answer)}
+		v := replyView{Kind: words.T("officials.reply." + r.Kind), Icon: "message-circle", At: store.Time(r.Created), Body: web.Paragraphs(r.Body), Answer: web.Paragraphs(r.Answer)}
 		v.From = words.T("officials.reply.own")
 		if r.Document != "" {
 			v.From = words.T("officials.reply.document", "Document", r.Document)
@@ -342,12 +342,12 @@ func (s pages) office(ctx context.Context, words *locale.Printer, v *web.Viewer,
 	kind, _ := kindOf(office.Kind)
 	view = officeView{
 		Crumbs: []web.Crumb{{Text: words.T("officials.list.title"), Href: "/officials"}, {Text: office.Title}},
-		Title:  office.Title, Badges: officeBadges(words, office), Remit: paragraphs(office.Remit), Facts: s.officeFacts(words, office),
+		Title:  office.Title, Badges: officeBadges(words, office), Remit: web.Paragraphs(office.Remit), Facts: s.officeFacts(words, office),
 	}
 	for _, one := range kind.Indicators {
 		view.Usual = append(view.Usual, words.T("officials.indicator."+one))
 	}
-	if keeps(v, office.Sphere) {
+	if v.Watches(office.Sphere) {
 		view.Desk = "/desk/officials/offices/" + strconv.FormatInt(office.ID, 10)
 	}
 	list, err := termsOf(ctx, s.DB.Read(), "where t.office = ? order by t.from_at desc, t.seat limit 600", office.ID)

@@ -52,7 +52,7 @@ func (s pages) deskOf(ctx context.Context, words *locale.Printer, v *web.Viewer,
 		if err != nil {
 			return view, err
 		}
-		if keeps(v, office.Sphere) {
+		if v.Watches(office.Sphere) {
 			view.Corrections = append(view.Corrections, correctionLine{
 				Href: "/desk/officials/corrections/" + strconv.FormatInt(one.ID, 10), Name: t.Name, Text: office.Title,
 				Due: words.Date(store.Time(one.Due)), Late: one.Due < store.Millis(s.DB.Now()),
@@ -70,7 +70,7 @@ func (s pages) deskOf(ctx context.Context, words *locale.Printer, v *web.Viewer,
 	if from.ID != 0 {
 		view.First = "/desk/officials"
 	}
-	list = slices.DeleteFunc(list, func(o Office) bool { return !keeps(v, o.Sphere) })
+	list = slices.DeleteFunc(list, func(o Office) bool { return !v.Watches(o.Sphere) })
 	if view.Cards, err = s.cards(ctx, words, list); err != nil {
 		return view, err
 	}
@@ -99,17 +99,17 @@ func (s pages) showNew(w http.ResponseWriter, r *http.Request) {
 
 func (s pages) renderNew(w http.ResponseWriter, r *http.Request, status int, form NewOffice, wrong web.FormErrors) {
 	words, v := s.site.Printer(r), web.ViewerOf(r)
-	view := newView{Crumbs: deskCrumbs(words, words.T("officials.new.title")), Form: form, Errors: inOrder(wrong, "kind", "territory", "title", "body", "sphere", "seats", "remit", "reason")}
+	view := newView{Crumbs: deskCrumbs(words, words.T("officials.new.title")), Form: form, Errors: wrong.InOrder("kind", "territory", "title", "body", "sphere", "seats", "remit", "reason")}
 	view.Kinds = kindChoices(words, form.Kind)
 	for _, code := range s.reach() {
 		view.Places = append(view.Places, web.Choice{Value: code, Label: s.Territories.Label(code, words.Lang()), Checked: code == form.Territory})
 	}
 	// Who keeps one sphere adds offices of that sphere.
-	if keeps(v, "") {
+	if v.Watches("") {
 		view.Spheres = []web.Choice{{Label: words.T("officials.new.sphere.none"), Checked: form.Sphere == ""}}
 	}
 	for _, c := range sphereChoices(words, s.Spheres, form.Sphere) {
-		if keeps(v, c.Value) {
+		if v.Watches(c.Value) {
 			view.Spheres = append(view.Spheres, c)
 		}
 	}
@@ -151,7 +151,7 @@ func (s pages) create(w http.ResponseWriter, r *http.Request) {
 	}
 	v, post := web.ViewerOf(r), r.PostFormValue
 	form := NewOffice{Kind: post("kind"), Territory: post("territory"), Sphere: post("sphere"), Title: post("title"), Body: post("body"), Remit: post("remit"), Seats: post("seats"), Reason: post("reason"), By: v.Handle}
-	if !keeps(v, form.Sphere) {
+	if !v.Watches(form.Sphere) {
 		var wrong web.FormErrors
 		wrong.Add("sphere", "officials.new.sphere.role")
 		s.renderNew(w, r, http.StatusUnprocessableEntity, form, wrong)
@@ -171,24 +171,11 @@ func (s pages) finish(w http.ResponseWriter, r *http.Request, err error, done st
 	case err == nil:
 		s.site.Flash(w, done)
 		web.Redirect303(w, r, next())
-	case takeAll(&wrong, err):
+	case wrong.TakeAll(err):
 		again(wrong)
 	default:
 		s.site.Error(w, r, fmt.Errorf("desk of officials: %w", err))
 	}
-}
-
-// inOrder sorts errors as their fields stand on the page; the rest comes last.
-func inOrder(wrong web.FormErrors, fields ...string) (out web.FormErrors) {
-	for _, field := range fields {
-		if e := wrong.For(field); e != nil {
-			out.Add(field, e.Key, e.Args...)
-		}
-	}
-	for _, e := range wrong.List() {
-		out.Add(e.Field, e.Key, e.Args...)
-	}
-	return out
 }
 
 // deskOfficeView is an office on the desk, with one form at a time.
@@ -213,7 +200,7 @@ func (s pages) kept(r *http.Request, office *Office, err error) error {
 	if err != nil {
 		return err
 	}
-	if !keeps(web.ViewerOf(r), office.Sphere) {
+	if !web.ViewerOf(r).Watches(office.Sphere) {
 		return fmt.Errorf("office %d is kept by others: %w", office.ID, store.ErrDenied)
 	}
 	return nil
@@ -234,7 +221,7 @@ func (s pages) renderOffice(w http.ResponseWriter, r *http.Request, status int, 
 	if do == "term" || do == "close" {
 		view.Do = do
 	}
-	view.Errors = inOrder(wrong, "holder", "name", "about", "from", "until", "source", "reason")
+	view.Errors = wrong.InOrder("holder", "name", "about", "from", "until", "source", "reason")
 	view.Acting = []web.Choice{{Value: "1", Label: words.T("officials.term.acting"), Checked: form.Acting}}
 	terms, err := termsOf(r.Context(), s.DB.Read(), "where t.office = ? order by t.from_at desc, t.seat limit 600", office.ID)
 	if err == nil && do == "term" {
@@ -347,7 +334,7 @@ func (s pages) renderTerm(w http.ResponseWriter, r *http.Request, status int, vi
 		view.Kinds = append(view.Kinds, web.Choice{Value: kind, Label: words.T("officials.indicator." + kind), Checked: view.Indicator.Kind == kind})
 	}
 	view.SayKinds = sayKinds(words, view.Say.Kind)
-	view.Errors = inOrder(view.Errors, "kind", "name", "definition", "value", "unit", "baseline", "target", "from", "until", "source", "sourceUrl", "sourceAt", "days", "about", "body", "document", "last", "handle", "reason")
+	view.Errors = view.Errors.InOrder("kind", "name", "definition", "value", "unit", "baseline", "target", "from", "until", "source", "sourceUrl", "sourceAt", "days", "about", "body", "document", "last", "handle", "reason")
 	if view.About, err = s.about(r.Context(), words, t, view.Say); err == nil && view.Do == "link" && view.Handle == "" {
 		var a Account
 		if a, err = s.account(r.Context(), t); err == nil {
@@ -543,7 +530,7 @@ func (s pages) showReply(w http.ResponseWriter, r *http.Request) {
 func (s pages) renderReply(w http.ResponseWriter, r *http.Request, status int, say NewReply, wrong web.FormErrors) {
 	words := s.site.Printer(r)
 	t, err := s.speaks(r)
-	view := sayView{Say: say, Kinds: sayKinds(words, say.Kind), Errors: inOrder(wrong, "kind", "about", "body")}
+	view := sayView{Say: say, Kinds: sayKinds(words, say.Kind), Errors: wrong.InOrder("kind", "about", "body")}
 	if err == nil {
 		view.Crumbs = []web.Crumb{{Text: words.T("officials.list.title"), Href: "/officials"}, {Text: t.Name, Href: t.Path()}, {Text: words.T("officials.say.title")}}
 		view.Name, view.Action = t.Name, t.Path()+"/reply"

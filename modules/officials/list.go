@@ -60,7 +60,7 @@ func wantedOf(q url.Values) (w wanted) {
 	if k, known := kindOf(q.Get("kind")); known {
 		w.kind = k.Slug
 	}
-	if s := q.Get("sphere"); knownSphere(s) {
+	if s := q.Get("sphere"); actors.IsSphere(s) {
 		w.sphere = s
 	}
 	w.vacant = q.Get("state") == "vacant"
@@ -69,10 +69,6 @@ func wantedOf(q url.Values) (w wanted) {
 		w.after = Place{Level(n), web.Number(id)}
 	}
 	return w
-}
-
-func knownSphere(slug string) bool {
-	return slices.ContainsFunc(actors.Spheres, func(s actors.SphereName) bool { return s.Slug == slug })
 }
 
 // address is that of the list with these filters, from after on.
@@ -137,7 +133,7 @@ func (s pages) list(ctx context.Context, words *locale.Printer, v *web.Viewer, w
 	}
 	view.Count = words.T("officials.list.count", "Count", n)
 	view.Filtered = want.territory != "" || want.level != 0 || want.kind != "" || want.sphere != "" || want.vacant
-	view.Desk, view.Data = keepsAny(v), "/officials/indicators.csv"
+	view.Desk, view.Data = v.WatchesAny(), "/officials/indicators.csv"
 	s.choices(words, want, &view)
 	if more {
 		last := list[len(list)-1]

@@ -14,7 +14,6 @@ import (
 	"context"
 	"embed"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -30,12 +29,6 @@ import (
 //
 //go:embed all:templates locales
 var Files embed.FS
-
-// The roles that keep the register.
-const (
-	moderator = "moderator"
-	operator  = "operator"
-)
 
 // A Vote is what a round asks residents.
 type Vote struct {
@@ -149,7 +142,7 @@ func (s pages) routes(r chi.Router) {
 		r.Post("/officials/{term}/reply", s.reply)
 	})
 	r.Group(func(r chi.Router) {
-		r.Use(s.site.SignedIn, s.site.Only(keepsAny))
+		r.Use(s.site.SignedIn, s.site.Only((*web.Viewer).WatchesAny))
 		r.Get("/desk/officials", s.desk)
 		r.Get("/desk/officials/new", s.showNew)
 		r.Post("/desk/officials/new", s.create)
@@ -160,15 +153,4 @@ func (s pages) routes(r chi.Router) {
 		r.Get("/desk/officials/corrections/{reply}", s.deskCorrection)
 		r.Post("/desk/officials/corrections/{reply}", s.decide)
 	})
-}
-
-// keeps says whether somebody keeps the register for offices of a sphere; those
-// of no sphere are kept by who moderates the whole instance.
-func keeps(v *web.Viewer, sphere string) bool {
-	return v.Has(moderator, sphere) || v.Has(operator, sphere)
-}
-
-// keepsAny says whether somebody keeps some part of the register.
-func keepsAny(v *web.Viewer) bool {
-	return v != nil && slices.ContainsFunc(v.Roles, func(r web.Role) bool { return r.Name == moderator || r.Name == operator })
 }

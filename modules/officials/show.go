@@ -235,7 +235,7 @@ func (s pages) grade(w http.ResponseWriter, r *http.Request) {
 	case said == 0 && errors.Is(err, store.ErrInvalid):
 		wrong.Add(Criteria[0], "officials.grade.empty")
 		s.renderRound(w, r, http.StatusUnprocessableEntity, sent, wrong)
-	case takeAll(&wrong, err):
+	case wrong.TakeAll(err):
 		s.renderRound(w, r, http.StatusUnprocessableEntity, sent, wrong)
 	case err != nil:
 		s.site.Error(w, r, fmt.Errorf("grade: %w", err))

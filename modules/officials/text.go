@@ -13,7 +13,6 @@ import (
 	"viche/internal/locale"
 	"viche/internal/markup"
 	"viche/internal/store"
-	"viche/web"
 )
 
 // The longest that each kind of text may be, in letters.
@@ -123,29 +122,6 @@ func (w *wrongs) address(field, typed string) string {
 		return ""
 	}
 	return u.String()
-}
-
-// takeAll adds every error that names a field to those of a form, and says
-// whether there was none of another kind.
-func takeAll(wrong *web.FormErrors, err error) bool {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		all := true
-		for _, one := range joined.Unwrap() {
-			all = takeAll(wrong, one) && all
-		}
-		return all
-	}
-	return wrong.Take(err)
-}
-
-// paragraphs splits plain text; the template escapes it.
-func paragraphs(text string) (out []string) {
-	for par := range strings.SplitSeq(text, "\n") {
-		if par = strings.TrimSpace(par); par != "" {
-			out = append(out, par)
-		}
-	}
-	return out
 }
 
 // workdays is a moment so many working days later. Holidays count as working

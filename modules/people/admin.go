@@ -9,6 +9,7 @@ import (
 
 	"viche/actors/identity"
 	"viche/internal/store"
+	"viche/web"
 )
 
 // NewResident is an account that an operator or a demo adds. It needs no
@@ -171,7 +172,7 @@ func (p *People) SetRole(ctx context.Context, handle, role, scope string) error 
 }
 
 func setRole(ctx context.Context, tx *store.Tx, account int64, handle, role, scope string) error {
-	if !slices.Contains([]string{Moderator, Operator, Officer}, role) {
+	if !slices.Contains([]string{web.Moderator, web.Operator, web.Officer}, role) {
 		return store.Invalid("role", "people.role.unknown", "Role", role)
 	}
 	n, err := tx.Exec(ctx, `insert into roles (account, role, scope) values (?, ?, ?) on conflict do nothing`, account, role, scope)

@@ -130,7 +130,7 @@ func (p *People) Refuse(ctx context.Context, id int64, moderator *web.Viewer, re
 // claim reads a request that stands in one of the states, for a moderator who
 // may decide on it.
 func (p *People) claim(ctx context.Context, tx *store.Tx, id int64, moderator *web.Viewer, states ...string) (request, error) {
-	if !moderator.Has(Moderator, "") && !moderator.Has(Operator, "") {
+	if !moderator.Watches("") {
 		return request{}, fmt.Errorf("not a moderator: %w", store.ErrDenied)
 	}
 	var wish request

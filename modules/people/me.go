@@ -63,7 +63,7 @@ func (s pages) meView(r *http.Request) (meView, error) {
 		Handle: a.Handle, Name: v.Name, Address: "@" + a.Handle + "@" + s.Book.Host(), Email: a.Email, Joined: store.Time(a.Created),
 		Organisation: a.Kind == Organisation, Verified: v.Verified, Pending: waits,
 		StaffReset: a.CredGeneration > 0,
-		Moderates:  v.Has(Moderator, "") || v.Has(Operator, ""), Operates: v.Has(Operator, ""),
+		Moderates:  v.Watches(""), Operates: v.Has(web.Operator, ""),
 	}
 	if v.Territory != "" {
 		view.Territory = s.Territories.Path(v.Territory, words.Lang())

@@ -42,13 +42,6 @@ const (
 	Organisation = "organisation"
 )
 
-// The roles. Scope "" is the whole instance.
-const (
-	Moderator = "moderator"
-	Operator  = "operator"
-	Officer   = "officer"
-)
-
 // How somebody gets in.
 const (
 	RegistrationOpen     = "open"
@@ -145,7 +138,7 @@ func (s pages) routes(r chi.Router) {
 		r.Post("/verify/withdraw", s.withdraw)
 	})
 	r.Group(func(r chi.Router) {
-		r.Use(s.site.SignedIn, s.site.Only(may(Moderator)))
+		r.Use(s.site.SignedIn, s.site.Only(may(web.Moderator)))
 		r.Get("/desk/verifications", s.desk)
 		r.Get("/desk/verifications/{id}", s.showRequest)
 		r.Post("/desk/verifications/{id}", s.decide)
@@ -153,7 +146,7 @@ func (s pages) routes(r chi.Router) {
 		r.Post("/desk/accounts/{id}", s.approve)
 	})
 	r.Group(func(r chi.Router) {
-		r.Use(s.site.SignedIn, s.site.Only(may(Operator)))
+		r.Use(s.site.SignedIn, s.site.Only(may(web.Operator)))
 		r.Get("/desk/mail", s.mail)
 	})
 }
@@ -161,7 +154,7 @@ func (s pages) routes(r chi.Router) {
 // may tells who holds the role for the whole instance; an operator may do what a
 // moderator may.
 func may(role string) func(*web.Viewer) bool {
-	return func(v *web.Viewer) bool { return v.Has(role, "") || v.Has(Operator, "") }
+	return func(v *web.Viewer) bool { return v.Has(role, "") || v.Has(web.Operator, "") }
 }
 
 // sweep removes what has run out: sign-ups nobody confirmed, used links, old

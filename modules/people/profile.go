@@ -54,7 +54,7 @@ func (s pages) profile(r *http.Request, handle string) (profileView, error) {
 	}
 	v := web.ViewerOf(r)
 	view := profileView{
-		Handle: a.Handle, Name: actor.Label(), Address: actor.Address(), Summary: paragraphs(actor.Summary),
+		Handle: a.Handle, Name: actor.Label(), Address: actor.Address(), Summary: web.Paragraphs(actor.Summary),
 		Organisation: a.Kind == Organisation, Joined: store.Time(a.Created), ActorURI: actor.URI,
 		Own: v != nil && v.AccountID == a.ID, Indexable: actor.Indexable,
 	}
@@ -79,15 +79,4 @@ func (s pages) profile(r *http.Request, handle string) (profileView, error) {
 		}
 	}
 	return view, nil
-}
-
-// paragraphs splits plain text; the template escapes it.
-func paragraphs(text string) []string {
-	var out []string
-	for _, part := range strings.Split(text, "\n") {
-		if part = strings.TrimSpace(part); part != "" {
-			out = append(out, part)
-		}
-	}
-	return out
 }

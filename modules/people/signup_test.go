@@ -172,7 +172,7 @@ func TestClosedRegistrationRefuses(t *testing.T) {
 func TestModeratorLetsNewAccountsInWhereTheSettingAsks(t *testing.T) {
 	each(t, func(t *testing.T, w *town) {
 		ctx := context.Background()
-		moderator := w.add("vartovyi", people.Moderator)
+		moderator := w.add("vartovyi", web.Moderator)
 		_, err := w.SignUp(ctx, people.SignUp{Kind: people.Resident, Handle: "olena", Email: "olena@example.org", Password: password, Age: true, Charter: true})
 		check(t, err)
 		check(t, w.Confirm(ctx, token(w.lastLink("/confirm?token="))))

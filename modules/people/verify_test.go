@@ -23,7 +23,7 @@ func sqlite(t *testing.T) string { return storetest.SQLite(t) }
 
 func TestVerificationInPersonThroughThePages(t *testing.T) {
 	each(t, func(t *testing.T, w *town) {
-		w.add("vartovyi", people.Moderator)
+		w.add("vartovyi", web.Moderator)
 		resident, moderator := w.browser(), w.browser()
 		resident.join("olena")
 		moderator.signIn("vartovyi")
@@ -78,7 +78,7 @@ func TestVerificationInPersonThroughThePages(t *testing.T) {
 func TestOnePersonIsVerifiedOnce(t *testing.T) {
 	each(t, func(t *testing.T, w *town) {
 		ctx := context.Background()
-		moderator := w.add("vartovyi", people.Moderator)
+		moderator := w.add("vartovyi", web.Moderator)
 		first, second := w.ask(w.add("olena", "")), w.ask(w.add("olena_two", ""))
 		if done, err := w.VerifyInPerson(ctx, meeting(first, moderator, taxA)); err != nil || !done {
 			t.Fatalf("first: %v, %v", done, err)
@@ -101,7 +101,7 @@ func TestOnePersonIsVerifiedOnce(t *testing.T) {
 func TestOnePersonAtManyDesksAtOnceIsVerifiedOnce(t *testing.T) {
 	each(t, func(t *testing.T, w *town) {
 		ctx := context.Background()
-		moderator := w.add("vartovyi", people.Moderator)
+		moderator := w.add("vartovyi", web.Moderator)
 		var requests []int64
 		for i := range 12 {
 			requests = append(requests, w.ask(w.add("twin_"+strconv.Itoa(i), "")))
@@ -131,7 +131,7 @@ func TestOnePersonAtManyDesksAtOnceIsVerifiedOnce(t *testing.T) {
 func TestOneRequestDecidedByManyAtOnceIsDecidedOnce(t *testing.T) {
 	each(t, func(t *testing.T, w *town) {
 		ctx := context.Background()
-		moderator := w.add("vartovyi", people.Moderator)
+		moderator := w.add("vartovyi", web.Moderator)
 		request := w.ask(w.add("olena", ""))
 		results := make([]error, 12)
 		var wait sync.WaitGroup
@@ -162,7 +162,7 @@ func TestOneRequestDecidedByManyAtOnceIsDecidedOnce(t *testing.T) {
 func TestTwoModeratorsDecideWhereTheSettingAsks(t *testing.T) {
 	each(t, func(t *testing.T, w *town) {
 		ctx := context.Background()
-		one, two := w.add("vartovyi", people.Moderator), w.add("vartova", people.Moderator)
+		one, two := w.add("vartovyi", web.Moderator), w.add("vartova", web.Moderator)
 		olena := w.add("olena", "")
 		request := w.ask(olena)
 		if err := w.ConfirmSecond(ctx, request, two); !errors.Is(err, store.ErrExists) {
@@ -197,7 +197,7 @@ func TestTwoModeratorsDecideWhereTheSettingAsks(t *testing.T) {
 func TestNobodyVerifiesThemselves(t *testing.T) {
 	each(t, func(t *testing.T, w *town) {
 		ctx := context.Background()
-		moderator := w.add("vartovyi", people.Moderator)
+		moderator := w.add("vartovyi", web.Moderator)
 		request := w.ask(moderator)
 		if _, err := w.VerifyInPerson(ctx, meeting(request, moderator, taxA)); !errors.Is(err, store.ErrDenied) {
 			t.Errorf("verify oneself: %v, want ErrDenied", err)
@@ -250,8 +250,8 @@ func TestTaxNumberIsNowhere(t *testing.T) {
 		dsn := dsn + strconv.FormatBool(two)
 		w := newTown(t, dsn, func(o *people.Options) { o.SecondModerator = two })
 		ctx := context.Background()
-		w.add("vartovyi", people.Moderator)
-		second := w.add("vartova", people.Moderator)
+		w.add("vartovyi", web.Moderator)
+		second := w.add("vartova", web.Moderator)
 		b := w.browser()
 		b.signIn("vartovyi")
 		request := w.ask(w.add("olena", ""))
@@ -394,8 +394,8 @@ func TestStaffCredentialsCarryALaterGeneration(t *testing.T) {
 
 func TestLettersAreForTheOperatorAlone(t *testing.T) {
 	w := newTown(t, sqlite(t))
-	w.add("operatorka", people.Operator)
-	w.add("vartovyi", people.Moderator)
+	w.add("operatorka", web.Operator)
+	w.add("vartovyi", web.Moderator)
 	check(t, w.Forgotten(context.Background(), "vartovyi@example.org"))
 	b := w.browser()
 	b.signIn("vartovyi")
@@ -412,7 +412,7 @@ func TestLettersAreForTheOperatorAlone(t *testing.T) {
 
 func TestPagesOpenInBothLanguages(t *testing.T) {
 	w := newTown(t, sqlite(t))
-	w.add("operatorka", people.Operator)
+	w.add("operatorka", web.Operator)
 	request := w.ask(w.add("olena", ""))
 	b := w.browser()
 	for _, path := range []string{"/sign-up", "/sign-up?kind=organisation", "/sign-in", "/confirm?sent=1", "/confirm?token=x", "/password", "/password?sent=1", "/password/new?token=x", "/password/new", "/@olena"} {

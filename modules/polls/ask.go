@@ -270,7 +270,7 @@ func (q Question) answers(words *locale.Printer, ids []string) (out []string) {
 // form has.
 func (p *Poll) formErrors(wrong *web.FormErrors, err error) bool {
 	var all web.FormErrors
-	if !takeAll(&all, err) {
+	if !all.TakeAll(err) {
 		return false
 	}
 	for _, e := range all.List() {

@@ -32,7 +32,7 @@ func (p *Polls) desk(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		for _, one := range list {
-			if !moderates(v, one.Sphere) || part.state == Open && (!one.Home || !one.Accepts(p.DB.Now())) {
+			if !v.Watches(one.Sphere) || part.state == Open && (!one.Home || !one.Accepts(p.DB.Now())) {
 				continue
 			}
 			c := p.card(words, one)
@@ -69,7 +69,7 @@ func (p *Polls) decidable(r *http.Request) (*Poll, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !moderates(web.ViewerOf(r), poll.Sphere) || !poll.Home {
+	if !web.ViewerOf(r).Watches(poll.Sphere) || !poll.Home {
 		return nil, fmt.Errorf("decide on %s: %w", poll.PollID, store.ErrDenied)
 	}
 	return poll, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"viche/actors"
 	"viche/internal/locale"
 	"viche/internal/store"
 	"viche/web"
@@ -20,7 +21,7 @@ func (p *Polls) feed(w http.ResponseWriter, r *http.Request) {
 
 func (p *Polls) sphereFeed(w http.ResponseWriter, r *http.Request) {
 	slug := chi.URLParam(r, "sphere")
-	if !knownSphere(slug) {
+	if !actors.IsSphere(slug) {
 		p.site.Error(w, r, fmt.Errorf("sphere %q: %w", slug, store.ErrNotFound))
 		return
 	}
@@ -56,7 +57,7 @@ func (p *Polls) entry(words *locale.Printer, one *Poll) web.FeedEntry {
 		updated, last = one.Closes(), words.T("polls.feed.closed", "Date", words.DateTime(one.Closes()))
 	}
 	text := ""
-	for _, par := range paragraphs(one.Body) {
+	for _, par := range web.Paragraphs(one.Body) {
 		text += par + "\n\n"
 	}
 	if one.Simple() {

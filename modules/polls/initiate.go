@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"viche/internal/method"
 	"viche/internal/store"
 	"viche/web"
 )
@@ -12,10 +13,8 @@ import (
 // Limits of a resident's initiative: somebody proposes a poll, others support
 // it, and when enough do, a moderator looks at nothing but whether it is lawful.
 const (
-	leastNeed    = 10  // supporters, in the smallest community
-	needShare    = 100 // one supporter of so many residents
-	maxGathering = 3   // initiatives of one resident that gather at a time
-	minDays      = 1   // that an initiative's poll may last
+	maxGathering = 3 // initiatives of one resident that gather at a time
+	minDays      = 1 // that an initiative's poll may last
 	maxDays      = 90
 	maxReason    = 500 // letters of a moderator's decision
 	day          = 24 * time.Hour
@@ -49,7 +48,7 @@ func (p *Polls) Initiate(ctx context.Context, v *web.Viewer, d Draft) (*Poll, er
 	if err != nil {
 		return nil, err
 	}
-	poll.State, poll.Initiator, poll.Need = Gathering, v.AccountID, need(residents)
+	poll.State, poll.Initiator, poll.Need = Gathering, v.AccountID, method.Supporters(residents)
 	err = p.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		// Two forms sent at once must not get past the limit together.
 		if err := tx.Alone(ctx, v.AccountID); err != nil {
@@ -77,10 +76,6 @@ func (p *Polls) Initiate(ctx context.Context, v *web.Viewer, d Draft) (*Poll, er
 	}
 	return poll, nil
 }
-
-// need is how many supporters an initiative wants: one in a hundred residents,
-// but at least ten.
-func need(residents int) int { return max(leastNeed, (residents+needShare-1)/needShare) }
 
 // residents counts those who may vote in the city now.
 func (p *Polls) residents(ctx context.Context) (n int, err error) {
@@ -184,7 +179,7 @@ func (p *Polls) Check(ctx context.Context, v *web.Viewer, pollID string, open bo
 	if err != nil {
 		return nil, err
 	}
-	if !moderates(v, poll.Sphere) || poll.Initiator == v.AccountID {
+	if !v.Watches(poll.Sphere) || poll.Initiator == v.AccountID {
 		return nil, fmt.Errorf("decide on %s: %w", pollID, store.ErrDenied)
 	}
 	reason = clean(reason)

@@ -48,7 +48,7 @@ func wantedOf(q url.Values) wanted {
 		state: pick("state", string(Open), string(Closed)),
 		scope: pick("scope", string(City), string(Region), string(National)),
 	}
-	if s := q.Get("sphere"); knownSphere(s) {
+	if s := q.Get("sphere"); actors.IsSphere(s) {
 		w.sphere = s
 	}
 	w.after, _ = strconv.ParseInt(q.Get("after"), 10, 64) // not a number: from the start
@@ -101,7 +101,7 @@ func (p *Polls) list(ctx context.Context, words *locale.Printer, v *web.Viewer, 
 	view := listView{
 		Count:    words.T("polls.list.count", "Count", n),
 		Filtered: want.state != "" || want.scope != "" || want.sphere != "",
-		Desk:     moderatesAny(v), Official: opensAny(v), Proposes: !p.Coordinator || opensAny(v),
+		Desk:     v.WatchesAny(), Official: opensAny(v), Proposes: !p.Coordinator || opensAny(v),
 	}
 	choices := func(chosen, all string, values ...string) []web.Choice {
 		out := []web.Choice{{Label: words.T(all), Checked: chosen == ""}}

@@ -13,6 +13,7 @@ import (
 	"viche/actors"
 	"viche/internal/ballot"
 	"viche/internal/locale"
+	"viche/internal/method"
 	"viche/web"
 )
 
@@ -228,7 +229,7 @@ func preview(words *locale.Printer, d Draft) *previewView {
 	d.Questions = slices.Clone(d.Questions)
 	d.tidy()
 	poll := &Poll{Title: d.Title, Body: d.Body, Questions: d.build()}
-	return &previewView{Title: d.Title, Body: paragraphs(d.Body), Asked: poll.questions(words, nil)}
+	return &previewView{Title: d.Title, Body: web.Paragraphs(d.Body), Asked: poll.questions(words, nil)}
 }
 
 func (p *Polls) showNew(w http.ResponseWriter, r *http.Request) {
@@ -256,22 +257,9 @@ func (p *Polls) renderNew(w http.ResponseWriter, r *http.Request, status int, fo
 			fields = append(fields, named(part, i))
 		}
 	}
-	view.Errors = inOrder(wrong, append(fields, "sphere", "scope", "territory", "days", "results", "closesAt", "answerDays")...)
+	view.Errors = wrong.InOrder(append(fields, "sphere", "scope", "territory", "days", "results", "closesAt", "answerDays")...)
 	view.Preview = shown
 	p.site.Render(w, r, status, "polls/new", view)
-}
-
-// inOrder sorts errors as their fields stand on the page; the rest comes last.
-func inOrder(wrong web.FormErrors, fields ...string) (out web.FormErrors) {
-	for _, field := range fields {
-		if e := wrong.For(field); e != nil {
-			out.Add(field, e.Key, e.Args...)
-		}
-	}
-	for _, e := range wrong.List() {
-		out.Add(e.Field, e.Key, e.Args...)
-	}
-	return out
 }
 
 func (p *Polls) viewNew(ctx context.Context, words *locale.Printer, v *web.Viewer, form newForm) (newView, error) {
@@ -321,7 +309,7 @@ func (p *Polls) viewInitiate(ctx context.Context, words *locale.Printer, v *web.
 	if err != nil {
 		return err
 	}
-	view.Need = words.T("polls.initiate.need", "Count", need(residents))
+	view.Need = words.T("polls.initiate.need", "Count", method.Supporters(residents))
 	return nil
 }
 
@@ -370,7 +358,7 @@ func (p *Polls) create(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.As(err, &denied):
 		p.renderNew(w, r, http.StatusForbidden, form, wrong, nil)
-	case err != nil && !takeAll(&wrong, err):
+	case err != nil && !wrong.TakeAll(err):
 		p.site.Error(w, r, fmt.Errorf("new poll: %w", err))
 	case wrong.Any():
 		p.renderNew(w, r, http.StatusUnprocessableEntity, form, wrong, nil)
@@ -387,7 +375,7 @@ func (p *Polls) create(w http.ResponseWriter, r *http.Request) {
 // still wrong.
 func (p *Polls) preview(w http.ResponseWriter, r *http.Request, form newForm, d Draft, initiative bool, wrong web.FormErrors) {
 	shown, status := preview(p.site.Printer(r), d), http.StatusOK
-	if err := p.checkNew(web.ViewerOf(r), d, initiative, &wrong); err != nil && !takeAll(&wrong, err) {
+	if err := p.checkNew(web.ViewerOf(r), d, initiative, &wrong); err != nil && !wrong.TakeAll(err) {
 		p.site.Error(w, r, fmt.Errorf("preview of a poll: %w", err))
 		return
 	}

@@ -104,7 +104,7 @@ func (p *Polls) check(d *Draft, now time.Time) error {
 		bad("answerDays", "polls.draft.answer-days", "Max", maxAnswerDays)
 	}
 	switch {
-	case !slices.ContainsFunc(actors.Spheres, func(s actors.SphereName) bool { return s.Slug == d.Sphere }):
+	case !actors.IsSphere(d.Sphere):
 		bad("sphere", "polls.draft.sphere.unknown", "Sphere", d.Sphere)
 	case !p.OpenSphere(d.Sphere):
 		bad("sphere", "polls.draft.sphere.soon", "Sphere", d.Sphere)

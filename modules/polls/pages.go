@@ -5,24 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
-	"viche/actors"
 	"viche/internal/locale"
 	"viche/internal/store"
 	"viche/modules"
 	"viche/web"
-)
-
-// The roles that open polls or watch over them.
-const (
-	moderator = "moderator"
-	officer   = "officer"
-	operator  = "operator"
 )
 
 // Module is the manifest. It puts the pages on a site; until then Home and
@@ -53,29 +44,19 @@ func (p *Polls) routes(r chi.Router) {
 		r.Post("/polls/{id}/support", p.support)
 	})
 	r.Group(func(r chi.Router) {
-		r.Use(p.site.SignedIn, p.site.Only(moderatesAny))
+		r.Use(p.site.SignedIn, p.site.Only((*web.Viewer).WatchesAny))
 		r.Get("/desk/polls", p.desk)
 		r.Get("/desk/polls/{id}", p.showDecision)
 		r.Post("/desk/polls/{id}", p.decide)
 	})
 }
 
-// moderates says whether somebody watches over polls of a sphere.
-func moderates(v *web.Viewer, sphere string) bool {
-	return v.Has(moderator, sphere) || v.Has(operator, sphere)
-}
-
-// moderatesAny says whether somebody watches over polls of some sphere.
-func moderatesAny(v *web.Viewer) bool {
-	return v != nil && slices.ContainsFunc(v.Roles, func(role web.Role) bool { return role.Name == moderator || role.Name == operator })
-}
-
 // opens says whether somebody may open polls of a sphere without asking.
-func opens(v *web.Viewer, sphere string) bool { return moderates(v, sphere) || v.Has(officer, sphere) }
+func opens(v *web.Viewer, sphere string) bool { return v.Watches(sphere) || v.Has(web.Officer, sphere) }
 
 // opensAny says whether somebody may open polls of some sphere.
 func opensAny(v *web.Viewer) bool {
-	return moderatesAny(v) || v != nil && slices.ContainsFunc(v.Roles, func(role web.Role) bool { return role.Name == officer })
+	return v.HasAny(web.Moderator, web.Operator, web.Officer)
 }
 
 // asked loads the poll that an address names. A vote of another module has its
@@ -101,10 +82,6 @@ func sphereOf(words *locale.Printer, slug string) sphereName {
 		s.Long = words.T("spheres.osbb.long")
 	}
 	return s
-}
-
-func knownSphere(slug string) bool {
-	return slices.ContainsFunc(actors.Spheres, func(s actors.SphereName) bool { return s.Slug == slug })
 }
 
 type badge struct{ Text, Kind, Icon string }
@@ -213,15 +190,4 @@ func (p *Polls) outcomes(ctx context.Context, words *locale.Printer, v *web.View
 		}
 	}
 	return nil
-}
-
-// paragraphs splits plain text; the template escapes it.
-func paragraphs(text string) []string {
-	var out []string
-	for par := range strings.SplitSeq(text, "\n") {
-		if par = strings.TrimSpace(par); par != "" {
-			out = append(out, par)
-		}
-	}
-	return out
 }

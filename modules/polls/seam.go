@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"viche/actors"
 	"viche/internal/ballot"
 	"viche/internal/store"
 	"viche/web"
@@ -83,7 +84,7 @@ func (p *Polls) voteOf(v Vote, now time.Time) (*Poll, error) {
 	if v.Territory != p.Territory && p.Place(v.Territory, "uk") == "" {
 		bad("territory", "polls.draft.territory.unknown", "Code", v.Territory)
 	}
-	if v.Sphere != "" && !knownSphere(v.Sphere) {
+	if v.Sphere != "" && !actors.IsSphere(v.Sphere) {
 		bad("sphere", "polls.draft.sphere.unknown", "Sphere", v.Sphere)
 	}
 	switch ballot.Policy(v.Results) {

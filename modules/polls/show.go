@@ -166,7 +166,7 @@ func (p *Polls) view(ctx context.Context, words *locale.Printer, v *web.Viewer, 
 func (p *Polls) frame(ctx context.Context, words *locale.Printer, v *web.Viewer, poll *Poll) showView {
 	view := showView{
 		ID: poll.PollID, Title: poll.Title, Badges: p.badges(words, poll), Sphere: sphereOf(words, poll.Sphere),
-		Body: paragraphs(poll.Body), Object: poll.URI, Address: p.URL(poll), Feed: "/spheres/" + poll.Sphere + "/feed.atom",
+		Body: web.Paragraphs(poll.Body), Object: poll.URI, Address: p.URL(poll), Feed: "/spheres/" + poll.Sphere + "/feed.atom",
 		Crumbs: []web.Crumb{{Text: words.T("polls.list.title"), Href: "/polls"}, {Text: words.T("spheres." + poll.Sphere), Href: "/@" + poll.Sphere}},
 		Closed: (poll.State == Open || poll.State == Closed) && !poll.Accepts(p.DB.Now()),
 	}
@@ -182,10 +182,10 @@ func (p *Polls) frame(ctx context.Context, words *locale.Printer, v *web.Viewer,
 		}
 	}
 	view.Facts = p.facts(words, poll)
-	if poll.Home && poll.State == Open && !view.Closed && poll.Policy == ballot.AfterVote && moderates(v, poll.Sphere) {
+	if poll.Home && poll.State == Open && !view.Closed && poll.Policy == ballot.AfterVote && v.Watches(poll.Sphere) {
 		view.Close = "/desk/polls/" + poll.PollID
 	}
-	if poll.State == Checking && moderates(v, poll.Sphere) {
+	if poll.State == Checking && v.Watches(poll.Sphere) {
 		view.Decide = "/desk/polls/" + poll.PollID
 	}
 	return view
@@ -246,7 +246,7 @@ func optionTexts(poll *Poll) []string {
 // form is the form of a poll, with what was typed or answered before.
 func (p *Polls) form(words *locale.Printer, poll *Poll, button string, typed url.Values) *ballotForm {
 	f := &ballotForm{
-		ID: poll.PollID, Legend: poll.Title, Body: paragraphs(poll.Body), Multiple: poll.Multiple(), Button: button,
+		ID: poll.PollID, Legend: poll.Title, Body: web.Paragraphs(poll.Body), Multiple: poll.Multiple(), Button: button,
 		Hint: words.T("polls.form.one"), Note: words.T("polls.form.after-vote"),
 	}
 	if f.Multiple {

@@ -78,7 +78,7 @@ type sphereView struct {
 
 // Sphere is the page of a sphere, /@ecology, where its channel can be followed.
 func (p *Polls) Sphere(w http.ResponseWriter, r *http.Request, slug string) {
-	if !knownSphere(slug) {
+	if !actors.IsSphere(slug) {
 		p.site.Error(w, r, fmt.Errorf("sphere %q: %w", slug, store.ErrNotFound))
 		return
 	}

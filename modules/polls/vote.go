@@ -156,18 +156,3 @@ func (p *Polls) renderChange(w http.ResponseWriter, r *http.Request, poll *Poll,
 	view.Ballot.Errors, view.Ballot.Keep, view.Ballot.Note, view.Ballot.Body = wrong, page, "", nil
 	p.site.Render(w, r, status, "polls/change", view)
 }
-
-// takeAll adds every field error that is joined into err, and says whether
-// that was all there is.
-func takeAll(wrong *web.FormErrors, err error) bool {
-	var list interface{ Unwrap() []error }
-	if !errors.As(err, &list) {
-		return wrong.Take(err)
-	}
-	for _, one := range list.Unwrap() {
-		if !wrong.Take(one) {
-			return false
-		}
-	}
-	return wrong.Any()
-}

@@ -108,7 +108,7 @@ func (p *Primaries) Hide(ctx context.Context, v *web.Viewer, question int64, rea
 		if err := tx.Row(ctx, []any{&own}, "select count(*) from primary_nominees where contest = ? and account = ?", c.ID, v.AccountID); err != nil {
 			return err
 		}
-		if !watches(v, c.Sphere) || own > 0 {
+		if !v.Watches(c.Sphere) || own > 0 {
 			return fmt.Errorf("hide question %d: %w", question, store.ErrDenied)
 		}
 		if _, err := tx.Exec(ctx, "update primary_questions set hidden = ? where id = ?", reason, question); err != nil {

@@ -66,7 +66,7 @@ func (s pages) nominate(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		s.site.Flash(w, "primaries.nominate.done")
 		web.Redirect303(w, r, c.Path())
-	case takeAll(&wrong, err):
+	case wrong.TakeAll(err):
 		s.renderNominate(w, r, c, http.StatusUnprocessableEntity, handle, wrong)
 	default:
 		s.moved(w, r, c.Path(), err)
@@ -209,7 +209,7 @@ func (s pages) mine(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		s.site.Flash(w, done)
 		web.Redirect303(w, r, c.Path())
-	case takeAll(&wrong, err):
+	case wrong.TakeAll(err):
 		n, err := one(r.Context(), s.DB.Read(), "contest = ? and account = ?", c.ID, v.AccountID)
 		if err != nil {
 			s.site.Error(w, r, err)
@@ -234,7 +234,7 @@ func (s pages) ask(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		s.site.Flash(w, "primaries.ask.done")
 		web.Redirect303(w, r, c.Path())
-	case takeAll(&wrong, err):
+	case wrong.TakeAll(err):
 		s.render(w, r, c, http.StatusUnprocessableEntity, typed, wrong)
 	default:
 		s.moved(w, r, c.Path(), err)
@@ -259,7 +259,7 @@ func (s pages) reply(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		s.site.Flash(w, done)
 		web.Redirect303(w, r, c.Path())
-	case takeAll(&wrong, err): // its only field stood empty or held too much
+	case wrong.TakeAll(err): // its only field stood empty or held too much
 		first := wrong.List()[0]
 		s.site.Flash(w, first.Key, first.Args...)
 		web.Redirect303(w, r, c.Path())
@@ -290,7 +290,7 @@ func (s pages) desk(w http.ResponseWriter, r *http.Request) {
 	}
 	var view deskView
 	for _, c := range list {
-		if !watches(v, c.Sphere) {
+		if !v.Watches(c.Sphere) {
 			continue
 		}
 		one := s.card(words, c)
@@ -346,7 +346,7 @@ func (s pages) renderNew(w http.ResponseWriter, r *http.Request, status int, for
 		view.Territories = append(view.Territories, web.Choice{Value: code, Label: s.place(code, words.Lang()), Checked: form.Territory == code})
 	}
 	for _, one := range s.spheres(words, form.Sphere, words.T("primaries.new.sphere.none")) {
-		if watches(v, one.Value) {
+		if v.Watches(one.Value) {
 			view.Spheres = append(view.Spheres, one)
 		}
 	}
@@ -378,11 +378,11 @@ func (s pages) announce(w http.ResponseWriter, r *http.Request) {
 	if form.Kind != "elected" && form.Kind != "appointed" {
 		wrong.Add("kind", "primaries.missing")
 	}
-	if !watches(v, form.Sphere) {
+	if !v.Watches(form.Sphere) {
 		wrong.Add("sphere", "primaries.new.sphere.role")
 	}
 	if wrong.Any() { // tell what else is wrong in the same go
-		if _, err := s.newContest(in, s.DB.Now()); err != nil && !takeAll(&wrong, err) {
+		if _, err := s.newContest(in, s.DB.Now()); err != nil && !wrong.TakeAll(err) {
 			s.site.Error(w, r, err)
 			return
 		}
@@ -394,7 +394,7 @@ func (s pages) announce(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		s.site.Flash(w, "primaries.new.done")
 		web.Redirect303(w, r, c.Path())
-	case takeAll(&wrong, err):
+	case wrong.TakeAll(err):
 		s.renderNew(w, r, http.StatusUnprocessableEntity, form, wrong)
 	default:
 		s.site.Error(w, r, err)
@@ -431,7 +431,7 @@ type decisionView struct {
 // watched loads the contest of a decision; whoever may not decide is denied.
 func (s pages) watched(r *http.Request) (*Contest, error) {
 	c, err := s.contest(r)
-	if err == nil && !watches(web.ViewerOf(r), c.Sphere) {
+	if err == nil && !web.ViewerOf(r).Watches(c.Sphere) {
 		err = fmt.Errorf("decide in contest %d: %w", c.ID, store.ErrDenied)
 	}
 	return c, err
@@ -496,7 +496,7 @@ func (s pages) renderDecisions(w http.ResponseWriter, r *http.Request, c *Contes
 
 func (s pages) decision(r *http.Request, words *locale.Printer, n *Nominee) (decisionView, error) {
 	one := decisionView{
-		ID: n.ID, Name: n.Name, State: words.T("primaries.state." + string(n.State)), CV: paragraphs(n.Card.CV), Evidence: n.Card.Evidence, Reason: n.Reason,
+		ID: n.ID, Name: n.Name, State: words.T("primaries.state." + string(n.State)), CV: web.Paragraphs(n.Card.CV), Evidence: n.Card.Evidence, Reason: n.Reason,
 		When: words.DateTime(n.Consented),
 	}
 	for id, into := range map[int64]*string{n.Account: &one.Handle, n.By: &one.By} {
@@ -510,7 +510,7 @@ func (s pages) decision(r *http.Request, words *locale.Printer, n *Nominee) (dec
 		one.By = ""
 	}
 	for _, plan := range n.Card.Plans {
-		one.Plans = append(one.Plans, planView{words.T("spheres." + plan.Sphere), paragraphs(plan.Text)})
+		one.Plans = append(one.Plans, planView{words.T("spheres." + plan.Sphere), web.Paragraphs(plan.Text)})
 	}
 	for _, check := range Checks {
 		one.Checks = append(one.Checks, words.T("primaries.check."+check))
@@ -545,7 +545,7 @@ func (s pages) decide(w http.ResponseWriter, r *http.Request) {
 		err = fmt.Errorf("no such decision: %w", store.ErrInvalid)
 	}
 	switch {
-	case wrong.Any(), err != nil && takeAll(&wrong, err):
+	case wrong.Any(), err != nil && wrong.TakeAll(err):
 		s.renderDecisions(w, r, c, http.StatusUnprocessableEntity, nominee, wrong)
 	case err == nil:
 		s.site.Flash(w, done)

@@ -359,7 +359,7 @@ func (p *Primaries) Decide(ctx context.Context, v *web.Viewer, nominee int64, ad
 		if n, err = one(ctx, tx, "id = ?", nominee); err != nil { // as it stands now
 			return err
 		}
-		if !watches(v, c.Sphere) {
+		if !v.Watches(c.Sphere) {
 			return fmt.Errorf("decide on nominee %d: %w", nominee, store.ErrDenied)
 		}
 		var own, admitted int

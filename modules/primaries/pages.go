@@ -39,25 +39,13 @@ func (s pages) routes(r chi.Router) {
 		r.Get("/primaries/{contest}/ballot/consent", s.backToSheet)
 	})
 	r.Group(func(r chi.Router) {
-		r.Use(s.site.SignedIn, s.site.Only(watchesAny))
+		r.Use(s.site.SignedIn, s.site.Only((*web.Viewer).WatchesAny))
 		r.Get("/desk/primaries", s.desk)
 		r.Get("/desk/primaries/new", s.showNew)
 		r.Post("/desk/primaries/new", s.announce)
 		r.Get("/desk/primaries/{contest}", s.showDecisions)
 		r.Post("/desk/primaries/{contest}", s.decide)
 	})
-}
-
-// watches says whether somebody opens contests of a sphere and decides on
-// nominations; those of no sphere are watched by who has a role for the whole
-// instance.
-func watches(v *web.Viewer, sphere string) bool {
-	return v.Has(moderator, sphere) || v.Has(operator, sphere)
-}
-
-// watchesAny says whether somebody watches over contests of some sphere.
-func watchesAny(v *web.Viewer) bool {
-	return v != nil && slices.ContainsFunc(v.Roles, func(r web.Role) bool { return r.Name == moderator || r.Name == operator })
 }
 
 // contest loads the contest that an address names.
@@ -133,7 +121,7 @@ func wanted(q url.Values) Filter {
 	if phase := Phase(q.Get("phase")); slices.Contains(Phases, phase) {
 		f.Phase = phase
 	}
-	if sphere := q.Get("sphere"); slices.ContainsFunc(actors.Spheres, func(s actors.SphereName) bool { return s.Slug == sphere }) {
+	if sphere := q.Get("sphere"); actors.IsSphere(sphere) {
 		f.Sphere = sphere
 	}
 	return f
@@ -181,7 +169,7 @@ func (s pages) list(ctx context.Context, words *locale.Printer, v *web.Viewer, f
 	if err != nil {
 		return listView{}, err
 	}
-	view := listView{Count: words.T("primaries.list.count", "Count", n), Filtered: f.Phase != "" || f.Sphere != "" || f.Territory != "", Desk: watchesAny(v)}
+	view := listView{Count: words.T("primaries.list.count", "Count", n), Filtered: f.Phase != "" || f.Sphere != "" || f.Territory != "", Desk: v.WatchesAny()}
 	view.Phases = []web.Choice{{Label: words.T("primaries.filter.phases")}}
 	for _, phase := range Phases {
 		view.Phases = append(view.Phases, web.Choice{Value: string(phase), Label: words.T("primaries.phase." + string(phase)), Checked: f.Phase == phase})

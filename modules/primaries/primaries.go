@@ -26,12 +26,6 @@ import (
 //go:embed all:templates locales
 var Files embed.FS
 
-// The roles that open contests and decide on nominations.
-const (
-	moderator = "moderator"
-	operator  = "operator"
-)
-
 // A Vote is what a round asks residents. Its totals open after the close alone.
 type Vote struct {
 	Title, Body       string

@@ -162,7 +162,7 @@ func (s pages) grade(w http.ResponseWriter, r *http.Request) {
 		}
 		s.site.Flash(w, key, "Date", s.site.Printer(r).DateTime(c.ends(s.DB.Now())))
 		web.Redirect303(w, r, c.Path())
-	case takeAll(&wrong, err):
+	case wrong.TakeAll(err):
 		s.renderSheet(w, r, c, http.StatusUnprocessableEntity, marks, s.named(c, wrong), false)
 	case errors.Is(err, ErrConsent):
 		s.renderSheet(w, r, c, http.StatusForbidden, nil, web.FormErrors{}, false)

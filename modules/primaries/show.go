@@ -124,13 +124,13 @@ func (s pages) view(r *http.Request, c *Contest) (showView, error) {
 	now := s.DB.Now()
 	phase := c.Phase(now)
 	view := showView{
-		frameView: s.frame(words, c), Cancelled: c.Cancelled, About: paragraphs(c.About), Steps: s.steps(words, c), Facts: s.facts(words, c),
+		frameView: s.frame(words, c), Cancelled: c.Cancelled, About: web.Paragraphs(c.About), Steps: s.steps(words, c), Facts: s.facts(words, c),
 		Nominate: phase == Nomination, AskForm: c.asks(now) && v != nil,
 	}
 	for _, what := range c.sheet() {
 		view.Assessed = append(view.Assessed, words.T("primaries.competence."+what))
 	}
-	if watches(v, c.Sphere) {
+	if v.Watches(c.Sphere) {
 		view.Desk = "/desk" + c.Path()
 	}
 	people, err := s.participants(ctx, words, c.ID)
@@ -172,7 +172,7 @@ func (s pages) view(r *http.Request, c *Contest) (showView, error) {
 
 func (s pages) personCard(ctx context.Context, n *Nominee) (personCard, error) {
 	one := personCard{Href: n.Path(), Name: n.Name}
-	if lead := paragraphs(n.Card.CV); len(lead) > 0 {
+	if lead := web.Paragraphs(n.Card.CV); len(lead) > 0 {
 		one.Lead = lead[0]
 	}
 	who, err := s.ByID(ctx, n.Account)
@@ -292,7 +292,7 @@ func sameQuestions(c *Contest, people []*Nominee) (out []sameQuestion) {
 		for _, n := range people {
 			said := saidBy{Name: n.Name}
 			if i < len(n.Card.Answers) {
-				said.Text = paragraphs(n.Card.Answers[i])
+				said.Text = web.Paragraphs(n.Card.Answers[i])
 			}
 			q.Answers = append(q.Answers, said)
 		}
@@ -310,7 +310,7 @@ func (s pages) enquiries(ctx context.Context, v *web.Viewer, c *Contest, people 
 	for _, e := range list {
 		one := enquiryView{ID: e.ID, At: e.At, Hidden: e.Hidden}
 		if e.Hidden == "" {
-			one.Body = paragraphs(e.Body)
+			one.Body = web.Paragraphs(e.Body)
 			if _, known := names[e.Account]; !known {
 				who, err := s.ByID(ctx, e.Account)
 				if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -319,9 +319,9 @@ func (s pages) enquiries(ctx context.Context, v *web.Viewer, c *Contest, people 
 				names[e.Account] = who.Handle
 			}
 			one.Asker = names[e.Account]
-			one.Hide = watches(v, c.Sphere)
+			one.Hide = v.Watches(c.Sphere)
 			for _, n := range people {
-				one.Answers = append(one.Answers, saidBy{n.Name, paragraphs(e.Answers[n.ID])})
+				one.Answers = append(one.Answers, saidBy{n.Name, web.Paragraphs(e.Answers[n.ID])})
 				if v != nil && n.Account == v.AccountID && c.asks(s.DB.Now()) {
 					one.Reply, one.Mine = true, e.Answers[n.ID]
 				}
@@ -467,7 +467,7 @@ func (s pages) showParticipant(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view := participantView{
-		frameView: s.frame(words, c, web.Crumb{Text: n.Name}), Name: n.Name, Handle: who.Handle, CV: paragraphs(n.Card.CV), Evidence: n.Card.Evidence,
+		frameView: s.frame(words, c, web.Crumb{Text: n.Name}), Name: n.Name, Handle: who.Handle, CV: web.Paragraphs(n.Card.CV), Evidence: n.Card.Evidence,
 		Consented: words.T("primaries.participant.consented", "Date", words.Date(n.Consented)),
 	}
 	if n.Gone {
@@ -475,12 +475,12 @@ func (s pages) showParticipant(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, plan := range n.Card.Plans {
-		view.Plans = append(view.Plans, planView{words.T("spheres." + plan.Sphere), paragraphs(plan.Text)})
+		view.Plans = append(view.Plans, planView{words.T("spheres." + plan.Sphere), web.Paragraphs(plan.Text)})
 	}
 	for i, q := range c.Questions {
 		a := answerView{Question: q}
 		if i < len(n.Card.Answers) {
-			a.Text = paragraphs(n.Card.Answers[i])
+			a.Text = web.Paragraphs(n.Card.Answers[i])
 		}
 		view.Answers = append(view.Answers, a)
 	}

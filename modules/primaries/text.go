@@ -80,30 +80,6 @@ func (w *wrongs) address(field, typed string) string {
 	return u.String()
 }
 
-// takeAll adds every error that names a field to those of a form, and says
-// whether there was none of another kind.
-func takeAll(wrong *web.FormErrors, err error) bool {
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
-		all := true
-		for _, one := range joined.Unwrap() {
-			all = takeAll(wrong, one) && all
-		}
-		return all
-	}
-	return wrong.Take(err)
-}
-
-// paragraphs splits plain text; the template escapes it.
-func paragraphs(text string) (out []string) {
-	for par := range strings.SplitSeq(text, "\n") {
-		if par = strings.TrimSpace(par); par != "" {
-			out = append(out, par)
-		}
-	}
-	return out
-}
-
 const (
 	hour     = time.Hour
 	timeForm = "2006-01-02T15:04"

@@ -139,7 +139,7 @@ func (p *Primaries) OpenSecond(ctx context.Context, v *web.Viewer, contest int64
 	if err != nil {
 		return err
 	}
-	if !watches(v, c.Sphere) || slices.ContainsFunc(list, func(n *Nominee) bool { return n.Account == v.AccountID }) {
+	if !v.Watches(c.Sphere) || slices.ContainsFunc(list, func(n *Nominee) bool { return n.Account == v.AccountID }) {
 		return fmt.Errorf("open second round of contest %d: %w", contest, store.ErrDenied)
 	}
 	first := c.round(1)

@@ -132,7 +132,7 @@ func (s *Standing) routes(r chi.Router) {
 	})
 }
 
-func moderates(v *web.Viewer) bool { return v.Has("moderator", "") || v.Has("operator", "") }
+func moderates(v *web.Viewer) bool { return v.Watches("") }
 
 // MonthOf is the epoch at or before a moment: the beginning of its month, Kyiv.
 func (s *Standing) MonthOf(at time.Time) time.Time { return rules.MonthStart(at, s.zone) }

@@ -19,7 +19,7 @@ var allowed = map[string][]string{
 	"internal/citytest":        {"federation", "internal/city", "internal/store", "internal/store/storetest", "modules/*", "web"},
 	"web/c2s":                  {"actors", "federation", "federation/ap", "internal/locale", "internal/markup", "internal/store", "modules/*", "web"},
 	"web/civic":                {"actors", "internal/ballot", "internal/locale", "internal/store", "internal/union", "modules/*", "web"},
-	"modules/*":                {"actors", "actors/identity", "actors/standing", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/markup", "internal/media", "internal/method", "internal/notify", "internal/search", "internal/store", "internal/territory", "internal/union", "modules", "web"},
+	"modules/*":                {"actors", "actors/identity", "actors/standing", "federation", "federation/ap", "internal/ballot", "internal/keys", "internal/locale", "internal/markup", "internal/media", "internal/method", "internal/notify", "internal/search", "internal/store", "internal/territory", "internal/typed", "internal/union", "modules", "web"},
 	"modules":                  {"federation", "internal/store", "internal/notify"},
 	"internal/union":           {"actors", "federation/ap", "internal/ballot", "internal/keys", "internal/store"},
 	"internal/ballot":          {"internal/keys", "internal/method", "internal/store"},
@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"internal/search":          {"internal/store"},
 	"internal/store/storetest": {"internal/store", "migrations"},
 	"internal/media":           {"internal/store"},
+	"internal/typed":           {"internal/markup", "internal/store"},
 	"internal/markup":          {}, "internal/method": {}, "actors/standing": {},
 	"federation/ap": {}, "internal/keys": {}, "internal/locale": {}, "internal/store": {}, "migrations": {},
 }

@@ -46,24 +46,24 @@ type NewIndicator struct {
 // replaced and stays readable.
 // Errors: *store.FieldError, joined; store.ErrNotFound.
 func (o *Officials) AddIndicator(ctx context.Context, in NewIndicator) (id int64, err error) {
-	var w wrongs
+	w := newWrongs()
 	if !slices.Contains(IndicatorKinds, in.Kind) {
-		w.add("kind", "officials.indicator.unknown")
+		w.Add("kind", "officials.indicator.unknown")
 	}
 	other := in.Kind == "other"
 	one := &Indicator{
-		Term: in.Term, Kind: in.Kind, Name: w.line("name", in.Name, maxLine, other), Definition: w.text("definition", in.Definition, maxText, other),
-		Unit: w.line("unit", in.Unit, maxValue, false), Baseline: w.line("baseline", in.Baseline, maxValue, false),
-		Target: w.line("target", in.Target, maxValue, false), Value: w.line("value", in.Value, maxValue, true),
-		Source: w.line("source", in.Source, maxLine, true), SourceURL: w.address("sourceUrl", in.SourceURL),
+		Term: in.Term, Kind: in.Kind, Name: w.Line("name", in.Name, maxLine, other), Definition: w.Text("definition", in.Definition, maxText, other),
+		Unit: w.Line("unit", in.Unit, maxValue, false), Baseline: w.Line("baseline", in.Baseline, maxValue, false),
+		Target: w.Line("target", in.Target, maxValue, false), Value: w.Line("value", in.Value, maxValue, true),
+		Source: w.Line("source", in.Source, maxLine, true), SourceURL: w.Address("sourceUrl", in.SourceURL),
 	}
 	from, last, at := w.day("from", in.From, true), w.day("until", in.Until, true), w.day("sourceAt", in.SourceAt, false)
 	if !from.IsZero() && !last.IsZero() && last.Before(from) {
-		w.add("until", "officials.term.backwards")
+		w.Add("until", "officials.term.backwards")
 	}
 	one.From, one.Until, one.SourceAt = store.Millis(from), store.Millis(after(last)), store.Millis(at)
 	reason := w.reason(in.Reason)
-	if err := w.err(); err != nil {
+	if err := w.Err(); err != nil {
 		return 0, err
 	}
 	err = o.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {

@@ -44,34 +44,34 @@ type NewOffice struct {
 // AddOffice adds an office to the register.
 // Errors: *store.FieldError, joined.
 func (o *Officials) AddOffice(ctx context.Context, in NewOffice) (*Office, error) {
-	var w wrongs
+	w := newWrongs()
 	kind, known := kindOf(in.Kind)
 	if !known {
-		w.add("kind", "officials.kind.unknown")
+		w.Add("kind", "officials.kind.unknown")
 	}
 	unit, found := o.Territories.Get(in.Territory)
 	switch {
 	case !found || !o.inReach(in.Territory):
-		w.add("territory", "officials.territory.unknown")
+		w.Add("territory", "officials.territory.unknown")
 	case known && !kind.Level.fits(unit):
-		w.add("territory", "officials.territory.level")
+		w.Add("territory", "officials.territory.level")
 	}
 	if in.Sphere != "" && !slices.Contains(o.Spheres, in.Sphere) {
-		w.add("sphere", "officials.sphere.unknown")
+		w.Add("sphere", "officials.sphere.unknown")
 	}
 	seats := 1
 	if in.Seats = strings.TrimSpace(in.Seats); in.Seats != "" {
 		var err error
 		if seats, err = strconv.Atoi(in.Seats); err != nil || seats < 1 || seats > 500 {
-			w.add("seats", "officials.seats")
+			w.Add("seats", "officials.seats")
 		}
 	}
 	one := &Office{
 		ID: store.NewID(), Kind: in.Kind, Level: kind.Level, Territory: in.Territory, Sphere: in.Sphere, Seats: seats,
-		Title: w.line("title", in.Title, maxLine, true), Body: w.line("body", in.Body, maxLine, false), Remit: w.text("remit", in.Remit, maxText, false),
+		Title: w.Line("title", in.Title, maxLine, true), Body: w.Line("body", in.Body, maxLine, false), Remit: w.Text("remit", in.Remit, maxText, false),
 	}
 	reason := w.reason(in.Reason)
-	if err := w.err(); err != nil {
+	if err := w.Err(); err != nil {
 		return nil, err
 	}
 	return one, o.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
@@ -92,9 +92,9 @@ func (o *Officials) inReach(code string) bool {
 // CloseOffice ends an office that is no more. Somebody still in it is an error:
 // the term is ended first, with its own day and reason.
 func (o *Officials) CloseOffice(ctx context.Context, id int64, reason, by string) error {
-	var w wrongs
+	w := newWrongs()
 	reason = w.reason(reason)
-	if err := w.err(); err != nil {
+	if err := w.Err(); err != nil {
 		return err
 	}
 	return o.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {

@@ -65,11 +65,11 @@ type NewReply struct {
 // Errors: *store.FieldError, joined; store.ErrNotFound; store.ErrDenied for an
 // account that does not speak for this official.
 func (o *Officials) Say(ctx context.Context, in NewReply) (id int64, err error) {
-	var w wrongs
-	one := &Reply{Term: in.Term, Kind: in.Kind, Indicator: in.Indicator, Round: in.Round, Account: in.Account, Body: w.text("body", in.Body, maxText, true), State: stateSaid}
+	w := newWrongs()
+	one := &Reply{Term: in.Term, Kind: in.Kind, Indicator: in.Indicator, Round: in.Round, Account: in.Account, Body: w.Text("body", in.Body, maxText, true), State: stateSaid}
 	reason := ""
 	if in.Account == 0 {
-		one.Document = w.line("document", in.Document, maxLine, true)
+		one.Document = w.Line("document", in.Document, maxLine, true)
 		reason = w.reason(in.Reason)
 	}
 	switch in.Kind {
@@ -77,9 +77,9 @@ func (o *Officials) Say(ctx context.Context, in NewReply) (id int64, err error) 
 	case Correction:
 		one.State, one.Due = stateOpen, store.Millis(workdays(o.DB.Now(), AnswerDays))
 	default:
-		w.add("kind", "officials.reply.kind")
+		w.Add("kind", "officials.reply.kind")
 	}
-	if err := w.err(); err != nil {
+	if err := w.Err(); err != nil {
 		return 0, err
 	}
 	err = o.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
@@ -138,9 +138,9 @@ func (r *Reply) check(ctx context.Context, tx *store.Tx) error {
 // Decide answers a request to put something right; what is to be changed is
 // entered by itself. The answer is public.
 func (o *Officials) Decide(ctx context.Context, id int64, accepted bool, answer, by string) error {
-	var w wrongs
-	answer = w.text("answer", answer, maxText, true)
-	if err := w.err(); err != nil {
+	w := newWrongs()
+	answer = w.Text("answer", answer, maxText, true)
+	if err := w.Err(); err != nil {
 		return err
 	}
 	state := stateRefused

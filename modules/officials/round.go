@@ -51,13 +51,13 @@ func QuarterOf(at time.Time) string {
 // for so many days. Of two moderators one opens it.
 // Errors: *store.FieldError, joined; store.ErrNotFound.
 func (o *Officials) OpenRound(ctx context.Context, term int64, days, reason, by string) (*Round, error) {
-	var w wrongs
+	w := newWrongs()
 	reason = w.reason(reason)
 	n, err := strconv.Atoi(strings.TrimSpace(days))
 	if err != nil || n < minDays || n > maxDays {
-		w.add("days", "officials.round.days", "Min", minDays, "Max", maxDays)
+		w.Add("days", "officials.round.days", "Min", minDays, "Max", maxDays)
 	}
-	if err := w.err(); err != nil {
+	if err := w.Err(); err != nil {
 		return nil, err
 	}
 	round := &Round{Term: term}

@@ -63,17 +63,17 @@ type NewTerm struct {
 // share a day, nor does anybody hold two seats of one office at once.
 // Errors: *store.FieldError, joined; store.ErrNotFound.
 func (o *Officials) AddTerm(ctx context.Context, in NewTerm) (id int64, err error) {
-	var w wrongs
+	w := newWrongs()
 	from, last := w.day("from", in.From, true), w.day("until", in.Until, false)
 	if !from.IsZero() && !last.IsZero() && last.Before(from) {
-		w.add("until", "officials.term.backwards")
+		w.Add("until", "officials.term.backwards")
 	}
-	t := Term{Office: in.Office, Holder: in.Holder, From: store.Millis(from), Until: store.Millis(after(last)), Acting: store.Flag(in.Acting), Source: w.line("source", in.Source, maxLine, true)}
+	t := Term{Office: in.Office, Holder: in.Holder, From: store.Millis(from), Until: store.Millis(after(last)), Acting: store.Flag(in.Acting), Source: w.Line("source", in.Source, maxLine, true)}
 	if in.Holder == 0 {
-		t.Name, t.About = w.line("name", in.Name, maxName, true), w.text("about", in.About, maxText, false)
+		t.Name, t.About = w.Line("name", in.Name, maxName, true), w.Text("about", in.About, maxText, false)
 	}
 	reason := w.reason(in.Reason)
-	if err := w.err(); err != nil {
+	if err := w.Err(); err != nil {
 		return 0, err
 	}
 	err = o.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
@@ -154,10 +154,10 @@ func (t *Term) person(ctx context.Context, tx *store.Tx) error {
 // EndTerm ends a term with its last day, earlier than was known so far. Grades
 // that were given before stay; from that day on nobody is graded for it.
 func (o *Officials) EndTerm(ctx context.Context, id int64, last, reason, by string) error {
-	var w wrongs
+	w := newWrongs()
 	day := w.day("last", last, true)
 	reason = w.reason(reason)
-	if err := w.err(); err != nil {
+	if err := w.Err(); err != nil {
 		return err
 	}
 	return o.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
@@ -179,22 +179,22 @@ func (o *Officials) EndTerm(ctx context.Context, id int64, last, reason, by stri
 // Link has an account of ours speak for an official; handle "" ends that. Only a
 // verified resident can, and only for one person.
 func (o *Officials) Link(ctx context.Context, term int64, handle, reason, by string) error {
-	var w wrongs
+	w := newWrongs()
 	reason = w.reason(reason)
 	var account Account
-	if handle = w.line("handle", handle, maxName, false); handle != "" {
+	if handle = w.Line("handle", handle, maxName, false); handle != "" {
 		found, err := o.ByHandle(ctx, handle)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			w.add("handle", "officials.link.unknown")
+			w.Add("handle", "officials.link.unknown")
 		case err != nil:
 			return err
 		case !found.Verified:
-			w.add("handle", "officials.link.unverified")
+			w.Add("handle", "officials.link.unverified")
 		}
 		account = found
 	}
-	if err := w.err(); err != nil {
+	if err := w.Err(); err != nil {
 		return err
 	}
 	err := o.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {

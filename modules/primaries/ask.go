@@ -33,9 +33,9 @@ func (p *Primaries) Ask(ctx context.Context, v *web.Viewer, contest int64, body 
 	if _, err := p.resident(ctx, v); err != nil {
 		return err
 	}
-	var w wrongs
-	body = w.text("question", body, maxReason, true)
-	if err := w.err(); err != nil {
+	w := newWrongs()
+	body = w.Text("question", body, maxReason, true)
+	if err := w.Err(); err != nil {
 		return err
 	}
 	err := p.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
@@ -66,9 +66,9 @@ func (p *Primaries) Ask(ctx context.Context, v *web.Viewer, contest int64, body 
 // Reply is a participant's answer to a resident's question; a later one replaces
 // it. Errors: store.ErrNotFound, store.ErrDenied, ErrPhase, *store.FieldError.
 func (p *Primaries) Reply(ctx context.Context, v *web.Viewer, question int64, body string) error {
-	var w wrongs
-	body = w.text("answer", body, maxText, true)
-	if err := w.err(); err != nil {
+	w := newWrongs()
+	body = w.Text("answer", body, maxText, true)
+	if err := w.Err(); err != nil {
 		return err
 	}
 	return p.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
@@ -94,9 +94,9 @@ func (p *Primaries) Reply(ctx context.Context, v *web.Viewer, question int64, bo
 // Hide takes a question down, with its answers, for a reason that stands in its
 // place. Errors: store.ErrNotFound, store.ErrDenied, *store.FieldError.
 func (p *Primaries) Hide(ctx context.Context, v *web.Viewer, question int64, reason string) error {
-	var w wrongs
-	reason = w.text("reason", reason, maxReason, true)
-	if err := w.err(); err != nil {
+	w := newWrongs()
+	reason = w.Text("reason", reason, maxReason, true)
+	if err := w.Err(); err != nil {
 		return err
 	}
 	return p.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"viche/internal/store"
+	"viche/internal/typed"
 )
 
 // Phase is where a contest stands, by its calendar.
@@ -222,23 +223,23 @@ func (p *Primaries) Announce(ctx context.Context, in NewContest) (*Contest, erro
 }
 
 func (p *Primaries) newContest(in NewContest, now time.Time) (*Contest, error) {
-	var w wrongs
+	w := newWrongs()
 	c := &Contest{
 		ID: store.NewID(), Elected: in.Elected, Territory: in.Territory, Sphere: in.Sphere, Martial: in.Martial, By: in.By, Seed: rand.Text(),
 		Nomination: second(in.Nomination), Programme: second(in.Programme), Vote: second(in.Vote), Closes: second(in.Closes),
 	}
-	c.Office = w.line("office", in.Office, maxLine, true)
-	c.About = w.text("about", in.About, maxText, false)
+	c.Office = w.Line("office", in.Office, maxLine, true)
+	c.About = w.Text("about", in.About, maxText, false)
 	if c.Territory == "" {
 		c.Territory = p.Territory
 	}
 	if p.Coordinator {
-		w.add("territory", "primaries.new.coordinator")
+		w.Add("territory", "primaries.new.coordinator")
 	} else if p.Place(c.Territory, "uk") == "" || !p.Within(c.Territory, p.Territory) && !p.Within(p.Territory, c.Territory) {
-		w.add("territory", "primaries.new.territory")
+		w.Add("territory", "primaries.new.territory")
 	}
 	if c.Sphere != "" && !slices.Contains(p.Spheres, c.Sphere) {
-		w.add("sphere", "primaries.new.sphere")
+		w.Add("sphere", "primaries.new.sphere")
 	}
 	for _, known := range Competences { // in our order, each once
 		if slices.Contains(in.Competences, known) {
@@ -247,39 +248,39 @@ func (p *Primaries) newContest(in NewContest, now time.Time) (*Contest, error) {
 	}
 	for _, one := range in.Competences {
 		if !slices.Contains(Competences, one) {
-			w.add("competences", "primaries.new.competence")
+			w.Add("competences", "primaries.new.competence")
 		}
 	}
 	for _, q := range in.Questions {
-		if q = w.line("questions", q, maxLine, false); q != "" {
+		if q = w.Line("questions", q, maxLine, false); q != "" {
 			c.Questions = append(c.Questions, q)
 		}
 	}
 	if len(c.Questions) > maxQuestionnaire {
-		w.add("questions", "primaries.new.questions", "Max", maxQuestionnaire)
+		w.Add("questions", "primaries.new.questions", "Max", maxQuestionnaire)
 	}
-	c.checkCalendar(&w, now)
-	return c, w.err()
+	c.checkCalendar(w, now)
+	return c, w.Err()
 }
 
 // checkCalendar looks at each date beside the one before it.
-func (c *Contest) checkCalendar(w *wrongs, now time.Time) {
+func (c *Contest) checkCalendar(w *typed.Wrongs, now time.Time) {
 	if c.Nomination.Before(now.Add(-leastPhase)) {
-		w.add("nomination", "primaries.new.past")
+		w.Add("nomination", "primaries.new.past")
 	}
 	for _, step := range []struct {
 		field        string
 		before, date time.Time
 	}{{"programme", c.Nomination, c.Programme}, {"vote", c.Programme, c.Vote}, {"closes", c.Vote, c.Closes}} {
 		if step.date.Before(step.before.Add(leastPhase)) {
-			w.add(step.field, "primaries.new.order")
+			w.Add(step.field, "primaries.new.order")
 		}
 	}
 	if c.Closes.After(c.Vote.Add(longestVote)) {
-		w.add("closes", "primaries.new.long", "Days", int(longestVote/(24*time.Hour)))
+		w.Add("closes", "primaries.new.long", "Days", int(longestVote/(24*time.Hour)))
 	}
 	if c.Closes.After(now.Add(longestAhead)) {
-		w.add("closes", "primaries.new.far", "Days", int(longestAhead/(24*time.Hour)))
+		w.Add("closes", "primaries.new.far", "Days", int(longestAhead/(24*time.Hour)))
 	}
 }
 
@@ -288,9 +289,9 @@ func second(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
 // Cancel calls a contest off, for a reason that everybody reads. Once grades are
 // being given it runs to its end.
 func (p *Primaries) Cancel(ctx context.Context, id int64, reason, by string) error {
-	var w wrongs
-	reason = w.text("reason", reason, maxReason, true)
-	if err := w.err(); err != nil {
+	w := newWrongs()
+	reason = w.Text("reason", reason, maxReason, true)
+	if err := w.Err(); err != nil {
 		return err
 	}
 	return p.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {

@@ -194,57 +194,57 @@ type Form struct {
 
 // tidy reads a form, for a contest.
 func (p *Primaries) tidy(c *Contest, f Form, consent bool) (name string, card Card, err error) {
-	var w wrongs
-	name = w.line("name", f.Name, maxName, true)
-	card.CV = w.text("cv", f.Card.CV, maxText, true)
+	w := newWrongs()
+	name = w.Line("name", f.Name, maxName, true)
+	card.CV = w.Text("cv", f.Card.CV, maxText, true)
 	for i, e := range f.Card.Evidence {
 		field := fmt.Sprintf("evidence-%d", i+1)
-		one := Link{w.line(field, e.Text, maxLine, false), w.address(field+"-url", e.URL)}
+		one := Link{w.Line(field, e.Text, maxLine, false), w.Address(field+"-url", e.URL)}
 		switch {
 		case one == Link{}:
 			continue
 		case one.Text == "":
-			w.add(field, "primaries.mine.evidence.text")
+			w.Add(field, "primaries.mine.evidence.text")
 		case one.URL == "" && e.URL == "":
-			w.add(field+"-url", "primaries.mine.evidence.url")
+			w.Add(field+"-url", "primaries.mine.evidence.url")
 		}
 		card.Evidence = append(card.Evidence, one)
 	}
 	if len(card.Evidence) > maxEvidence {
-		w.add("evidence-1", "primaries.mine.evidence.many", "Max", maxEvidence)
+		w.Add("evidence-1", "primaries.mine.evidence.many", "Max", maxEvidence)
 	}
 	for i, plan := range f.Card.Plans {
 		field := fmt.Sprintf("plan-%d", i+1)
-		one := Plan{plan.Sphere, w.text(field, plan.Text, maxText, false)}
+		one := Plan{plan.Sphere, w.Text(field, plan.Text, maxText, false)}
 		switch {
 		case one.Sphere == "" && one.Text == "":
 			continue
 		case !slices.Contains(p.Spheres, one.Sphere):
-			w.add(field+"-sphere", "primaries.mine.plan.sphere")
+			w.Add(field+"-sphere", "primaries.mine.plan.sphere")
 		case one.Text == "":
-			w.add(field, "primaries.mine.plan.text")
+			w.Add(field, "primaries.mine.plan.text")
 		case slices.ContainsFunc(card.Plans, func(o Plan) bool { return o.Sphere == one.Sphere }):
-			w.add(field+"-sphere", "primaries.mine.plan.twice")
+			w.Add(field+"-sphere", "primaries.mine.plan.twice")
 		}
 		card.Plans = append(card.Plans, one)
 	}
 	if len(card.Plans) > maxPlans {
-		w.add("plan-1", "primaries.mine.plan.many", "Max", maxPlans)
+		w.Add("plan-1", "primaries.mine.plan.many", "Max", maxPlans)
 	}
 	card.Answers = make([]string, len(c.Questions))
 	for i := range card.Answers {
 		if i < len(f.Card.Answers) {
-			card.Answers[i] = w.text(fmt.Sprintf("answer-%d", i+1), f.Card.Answers[i], maxText, false)
+			card.Answers[i] = w.Text(fmt.Sprintf("answer-%d", i+1), f.Card.Answers[i], maxText, false)
 		}
 	}
 	if consent {
 		for _, one := range Checks {
 			if !slices.Contains(f.Checks, one) {
-				w.add("checks", "primaries.mine.checks")
+				w.Add("checks", "primaries.mine.checks")
 			}
 		}
 	}
-	return name, card, w.err()
+	return name, card, w.Err()
 }
 
 // Agree is the consent of somebody who was proposed, with all that is confirmed
@@ -342,9 +342,9 @@ func keep(ctx context.Context, tx *store.Tx, id int64, name string, card Card) e
 // they were proposed themselves. Errors: store.ErrDenied, ErrPhase,
 // *store.FieldError.
 func (p *Primaries) Decide(ctx context.Context, v *web.Viewer, nominee int64, admit bool, reason string) error {
-	var w wrongs
-	reason = w.text("reason", reason, maxReason, true)
-	if err := w.err(); err != nil {
+	w := newWrongs()
+	reason = w.Text("reason", reason, maxReason, true)
+	if err := w.Err(); err != nil {
 		return err
 	}
 	return p.DB.Write(ctx, func(ctx context.Context, tx *store.Tx) error {

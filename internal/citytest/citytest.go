@@ -33,6 +33,7 @@ import (
 
 	"viche/federation"
 	"viche/internal/city"
+	"viche/internal/store"
 	"viche/internal/store/storetest"
 	"viche/modules/people"
 	"viche/modules/polls"
@@ -380,6 +381,33 @@ func (n *Network) Resident(name, handle string, verified bool) Resident {
 		n.t.Fatalf("add %s: %v", handle, err)
 	}
 	return r
+}
+
+// Organisation adds one.
+func (n *Network) Organisation(name, handle string) Resident {
+	n.t.Helper()
+	r := n.Resident(name, handle, false)
+	n.write(r.Town, "update accounts set kind = ? where id = ?", people.Organisation, r.Account)
+	return r
+}
+
+// Appoint gives somebody a role, and returns them as a session sees them then.
+func (n *Network) Appoint(r Resident, role, scope string) *web.Viewer {
+	n.t.Helper()
+	n.write(r.Town, "insert into roles (account, role, scope) values (?, ?, ?)", r.Account, role, scope)
+	v := r.Viewer()
+	v.Roles = []web.Role{{Name: role, Scope: scope}}
+	return v
+}
+
+func (n *Network) write(t *Town, query string, args ...any) {
+	n.t.Helper()
+	if err := t.DB.Write(n.t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, query, args...)
+		return err
+	}); err != nil {
+		n.t.Fatal(err)
+	}
 }
 
 // Bearer gives a resident a token for the APIs.

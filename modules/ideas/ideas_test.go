@@ -14,7 +14,6 @@ import (
 	"viche/internal/citytest"
 	"viche/internal/store"
 	"viche/modules/ideas"
-	"viche/modules/people"
 	"viche/web"
 )
 
@@ -44,17 +43,7 @@ func write(t *testing.T, n *citytest.Network, query string, args ...any) {
 func staff(t *testing.T, n *citytest.Network, handle, role, scope string) (citytest.Resident, *web.Viewer) {
 	t.Helper()
 	r := n.Resident("kamianske", handle, true)
-	write(t, n, "insert into roles (account, role, scope) values (?, ?, ?)", r.Account, role, scope)
-	v := r.Viewer()
-	v.Roles = []web.Role{{Name: role, Scope: scope}}
-	return r, v
-}
-
-func organisation(t *testing.T, n *citytest.Network) citytest.Resident {
-	t.Helper()
-	r := n.Resident("kamianske", "hromada", false)
-	write(t, n, "update accounts set kind = ? where id = ?", people.Organisation, r.Account)
-	return r
+	return r, n.Appoint(r, role, scope)
 }
 
 func draft(title string) ideas.Draft {
@@ -262,7 +251,7 @@ func TestWhoMayNotSupport(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, n *citytest.Network) {
 		author := n.Resident("kamianske", "author", true)
-		guest, club, moved := n.Resident("kamianske", "guest", false), organisation(t, n), n.Resident("kamianske", "moved", true)
+		guest, club, moved := n.Resident("kamianske", "guest", false), n.Organisation("kamianske", "hromada"), n.Resident("kamianske", "moved", true)
 		write(t, n, "update entitlements set territory = 'UA46060250010015970' where person_key = (select person_key from persons where account = ?)", moved.Account)
 		_, watch := staff(t, n, "watch", web.Moderator, "")
 		id := gathering(t, author, watch, "Зелена смуга")

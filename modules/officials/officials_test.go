@@ -32,16 +32,6 @@ func each(t *testing.T, f func(t *testing.T, n *citytest.Network)) {
 	}
 }
 
-func role(t *testing.T, r citytest.Resident, name, scope string) {
-	t.Helper()
-	if err := r.Town.DB.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "insert into roles (account, role, scope) values (?, ?, ?)", r.Account, name, scope)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func as(t *testing.T, n *citytest.Network, handle string) *citytest.Browser {
 	t.Helper()
 	b := n.Browser(t, "kamianske")
@@ -218,8 +208,8 @@ var (
 func TestModeratorKeepsTheRegisterAndEverybodyReadsWhy(t *testing.T) {
 	each(t, func(t *testing.T, n *citytest.Network) {
 		crowd := n.Crowd("kamianske", 3)
-		role(t, crowd[0], web.Moderator, "")
-		role(t, crowd[1], web.Moderator, "sport")
+		n.Appoint(crowd[0], web.Moderator, "")
+		n.Appoint(crowd[1], web.Moderator, "sport")
 		for _, path := range []string{"/desk/officials", "/desk/officials/new"} {
 			if status, _ := as(t, n, crowd[2].Handle).Get(path); status != http.StatusNotFound {
 				t.Errorf("a resident at %s = %d, want 404", path, status)
@@ -503,7 +493,7 @@ func TestOfficialRepliesAndAsksForACorrection(t *testing.T) {
 		official, other := n.Resident("kamianske", "hadanenko", true), n.Resident("kamianske", "sova", true)
 		keeper := n.Resident("kamianske", "keeper", true)
 		n.Resident("kamianske", "guest", false)
-		role(t, keeper, web.Operator, "")
+		n.Appoint(keeper, web.Operator, "")
 		_, term := seat(t, o, "community-head", "міський голова", "Роман Гаданенко")
 		_, second := seat(t, o, "council-secretary", "секретар ради", "Віра Зразкова")
 		indicator, err := o.AddIndicator(t.Context(), officials.NewIndicator{Term: term, Kind: "answers", Value: "71", From: "2025-04-01", Until: "2025-06-30", Source: "звіт", By: by, Reason: "зразок"})
@@ -580,7 +570,7 @@ func TestOfficialRepliesAndAsksForACorrection(t *testing.T) {
 func TestNothingTypedIsEverMarkup(t *testing.T) {
 	each(t, func(t *testing.T, n *citytest.Network) {
 		keeper := n.Resident("kamianske", "keeper", true)
-		role(t, keeper, web.Moderator, "")
+		n.Appoint(keeper, web.Moderator, "")
 		desk := as(t, n, keeper.Handle)
 		const evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x00\u202e"
 		home := n.Town("kamianske").Config.Territory
@@ -617,7 +607,7 @@ func TestNothingTypedIsEverMarkup(t *testing.T) {
 func TestMegabytesAndOddAddressesAreRefusedWithWords(t *testing.T) {
 	each(t, func(t *testing.T, n *citytest.Network) {
 		keeper := n.Resident("kamianske", "keeper", true)
-		role(t, keeper, web.Moderator, "")
+		n.Appoint(keeper, web.Moderator, "")
 		o := n.Town("kamianske").Officials
 		office, term := seat(t, o, "community-head", "міський голова", "Роман Гаданенко")
 		desk := as(t, n, keeper.Handle)

@@ -241,7 +241,7 @@ func TestNewPollIsPutTogetherWithoutJavaScript(t *testing.T) {
 	t.Parallel()
 	each(t, []string{"kamianske"}, func(t *testing.T, n *citytest.Network) {
 		r := n.Resident("kamianske", "olha", true)
-		role(t, n, r, "officer", "")
+		n.Appoint(r, "officer", "")
 		b := as(t, n, "kamianske", r)
 		b.shows("/polls/new", 200, []string{"Почати з готового зразка", "Додати питання", "Переглянути", `value="ranking"`}, []string{"Add a question", "Preview"})
 		for _, id := range []string{"decision", "service", "areas", "priorities"} {

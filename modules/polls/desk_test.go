@@ -16,7 +16,7 @@ func TestModeratorOpensAndClosesAPoll(t *testing.T) {
 	t.Parallel()
 	each(t, []string{"kamianske"}, func(t *testing.T, n *citytest.Network) {
 		crowd := n.Crowd("kamianske", 12)
-		role(t, n, crowd[0], "moderator", "transport")
+		n.Appoint(crowd[0], "moderator", "transport")
 		desk := as(t, n, "kamianske", crowd[0])
 		if status, _ := as(t, n, "kamianske", crowd[1]).Get("/desk/polls"); status != http.StatusNotFound {
 			t.Errorf("a resident's desk = %d, want 404", status)
@@ -51,7 +51,7 @@ func TestModeratorOpensAndClosesAPoll(t *testing.T) {
 		if status, page = desk.Post("/desk/polls/"+id, "do", "close", "reason", ""); status != http.StatusUnprocessableEntity || !strings.Contains(page, "Поясніть, чому опитування завершується раніше") {
 			t.Errorf("a close without a reason = %d, want 422 and what is missing", status)
 		}
-		role(t, n, crowd[2], "moderator", "ecology")
+		n.Appoint(crowd[2], "moderator", "ecology")
 		if status, _ = as(t, n, "kamianske", crowd[2]).Post("/desk/polls/"+id, "do", "close", "reason", "чуже"); status != http.StatusNotFound {
 			t.Errorf("a close by a moderator of another sphere = %d, want 404", status)
 		}
@@ -66,7 +66,7 @@ func TestPollOfWhichNothingIsSeenBeforeTheEndRunsToIt(t *testing.T) {
 	t.Parallel()
 	each(t, []string{"kamianske"}, func(t *testing.T, n *citytest.Network) {
 		crowd := n.Crowd("kamianske", 30)
-		role(t, n, crowd[0], "operator", "")
+		n.Appoint(crowd[0], "operator", "")
 		p := n.Town("kamianske").Polls
 		poll, err := p.OpenPoll(t.Context(), polls.Draft{Title: "Таємне?", Options: []string{"так", "ні"}, Sphere: "it", Results: "afterClose", ClosesAt: n.Now().Add(24 * time.Hour)})
 		if err != nil {

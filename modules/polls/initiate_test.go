@@ -14,20 +14,6 @@ import (
 	"viche/web"
 )
 
-// role gives somebody a role, of one sphere or of all.
-func role(t *testing.T, n *citytest.Network, r citytest.Resident, name, scope string) *web.Viewer {
-	t.Helper()
-	if err := r.Town.DB.Write(t.Context(), func(ctx ctx, tx *tx) error {
-		_, err := tx.Exec(ctx, "insert into roles (account, role, scope) values (?, ?, ?)", r.Account, name, scope)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	v := r.Viewer()
-	v.Roles = []web.Role{{Name: name, Scope: scope}}
-	return v
-}
-
 func draft(n *citytest.Network, title string) polls.Draft {
 	return polls.Draft{Title: title, Options: []string{"так", "ні"}, Sphere: "culture", ClosesAt: n.Now().Add(14 * 24 * time.Hour)}
 }
@@ -64,7 +50,7 @@ func TestInitiativeGathersIsCheckedAndOpens(t *testing.T) {
 	each(t, []string{"kamianske"}, func(t *testing.T, n *citytest.Network) {
 		crowd := n.Crowd("kamianske", 12)
 		p := n.Town("kamianske").Polls
-		guest, club := n.Resident("kamianske", "guest", false), organisation(t, n)
+		guest, club := n.Resident("kamianske", "guest", false), n.Organisation("kamianske", "hromada")
 
 		olena := as(t, n, "kamianske", crowd[0])
 		status, page := olena.Post("/polls", "title", "Якою бути набережній?", "options", "концерти\nтиша", "more", "hard", "kind", "one", "sphere", "culture", "days", "14")
@@ -112,14 +98,14 @@ func TestInitiativeGathersIsCheckedAndOpens(t *testing.T) {
 			t.Errorf("stepping back from a full initiative: %v, want ErrExists", err)
 		}
 
-		own := role(t, n, crowd[0], "moderator", "")
+		own := n.Appoint(crowd[0], "moderator", "")
 		if _, err := p.Check(t.Context(), own, id, true, ""); !errors.Is(err, store.ErrDenied) {
 			t.Errorf("the initiator opens it: %v, want ErrDenied", err)
 		}
 		if _, err := p.Check(t.Context(), crowd[2].Viewer(), id, true, ""); !errors.Is(err, store.ErrDenied) {
 			t.Errorf("a resident opens it: %v, want ErrDenied", err)
 		}
-		role(t, n, crowd[11], "moderator", "culture")
+		n.Appoint(crowd[11], "moderator", "culture")
 		desk := as(t, n, "kamianske", crowd[11])
 		desk.shows("/desk/polls", 200, []string{"Якою бути набережній?", "/desk/polls/" + id}, []string{"Initiatives to check"})
 		desk.shows("/desk/polls/"+id, 200, []string{"Розглянути ініціативу", "Якщо відкриєте", "Відхилити ініціативу"}, []string{"If you refuse it"})
@@ -154,7 +140,7 @@ func TestRefusedInitiativeSaysWhy(t *testing.T) {
 		crowd := n.Crowd("kamianske", 11)
 		poll := initiate(t, n, crowd[0])
 		p := n.Town("kamianske").Polls
-		moderator := role(t, n, crowd[10], "moderator", "")
+		moderator := n.Appoint(crowd[10], "moderator", "")
 		if _, err := p.Check(t.Context(), moderator, poll.PollID, false, "рано"); !errors.Is(err, store.ErrExists) {
 			t.Errorf("a decision before there is support: %v, want ErrExists", err)
 		}
@@ -163,7 +149,7 @@ func TestRefusedInitiativeSaysWhy(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		other := role(t, n, crowd[9], "moderator", "ecology")
+		other := n.Appoint(crowd[9], "moderator", "ecology")
 		if _, err := p.Check(t.Context(), other, poll.PollID, false, "чужа сфера"); !errors.Is(err, store.ErrDenied) {
 			t.Errorf("a moderator of another sphere: %v, want ErrDenied", err)
 		}
@@ -240,7 +226,7 @@ func TestOnlyResidentsPropose(t *testing.T) {
 		guest := n.Resident("kamianske", "guest", false)
 		denied(t, "nobody", try(nil), polls.SignIn)
 		denied(t, "a guest", try(guest.Viewer()), polls.NotVerified)
-		denied(t, "an organisation", try(organisation(t, n).Viewer()), polls.Organisation)
+		denied(t, "an organisation", try(n.Organisation("kamianske", "hromada").Viewer()), polls.Organisation)
 		b := as(t, n, "kamianske", guest)
 		b.shows("/polls/new", 200, []string{"Ще один крок – і вашу підтримку врахують.", "/verify"}, []string{"One step and your support counts."})
 		if status, _ := b.Post("/polls", "title", "Хто може питати?", "options", "так\nні", "sphere", "culture", "days", "14"); status != http.StatusForbidden {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"viche/internal/citytest"
-	"viche/modules/people"
 	"viche/modules/polls"
 )
 
@@ -86,7 +85,7 @@ func TestPageOfAPollInEachOfItsStates(t *testing.T) {
 		page := "/polls/" + poll.PollID
 		guest := n.Resident("kamianske", "guest", false)
 		late := n.Resident("kamianske", "late", true)
-		organisation := organisation(t, n)
+		organisation := n.Organisation("kamianske", "hromada")
 
 		nobody := open(t, n, "kamianske")
 		nobody.shows(page, 200, []string{"Триває", "Увійдіть, щоб проголосувати.", "/sign-in?next=%2Fpolls%2F" + poll.PollID, "Важко відповісти", "Могли проголосувати"},
@@ -153,18 +152,6 @@ func TestPageOfAPollInEachOfItsStates(t *testing.T) {
 		}
 		olena.shows(page, 200, []string{"Ключ цього опитування знищено", "Ваш голос враховано"}, []string{"The key of this poll is destroyed"})
 	})
-}
-
-func organisation(t *testing.T, n *citytest.Network) citytest.Resident {
-	t.Helper()
-	r := n.Resident("kamianske", "hromada", false)
-	if err := n.Town("kamianske").DB.Write(t.Context(), func(ctx ctx, tx *tx) error {
-		_, err := tx.Exec(ctx, "update accounts set kind = ? where id = ?", people.Organisation, r.Account)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return r
 }
 
 // TestNothingChangesForWhoHasNotVoted casts forty ballots and compares what

@@ -1,12 +1,10 @@
 package primaries_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
-
 	"strings"
 	"testing"
 	"time"
@@ -61,10 +59,7 @@ func (w *world) resident(handle string) citytest.Resident {
 func (w *world) moderator(handle string) citytest.Resident {
 	w.Helper()
 	r := w.resident(handle)
-	w.must(r.Town.DB.Write(w.Context(), func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "insert into roles (account, role, scope) values (?, 'moderator', '')", r.Account)
-		return err
-	}))
+	w.n.Appoint(r, web.Moderator, "")
 	return r
 }
 

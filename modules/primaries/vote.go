@@ -184,16 +184,26 @@ func (p *Primaries) Consented(ctx context.Context, contest, account int64) (bool
 	return n > 0, err
 }
 
-// Consent notes that somebody agrees to the processing of political views. It is
-// asked for before the vote and noted apart from it, with the day alone.
-func (p *Primaries) Consent(ctx context.Context, v *web.Viewer, contest int64) error {
+// underWay is a contest and its round in which grades are given now; ErrPhase if
+// there is none.
+func (p *Primaries) underWay(ctx context.Context, contest int64) (*Contest, *Round, error) {
 	c, err := p.Contest(ctx, p.DB.Read(), contest)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	r := c.current(p.DB.Now())
 	if r == nil {
-		return ErrPhase
+		return nil, nil, ErrPhase
+	}
+	return c, r, nil
+}
+
+// Consent notes that somebody agrees to the processing of political views. It is
+// asked for before the vote and noted apart from it, with the day alone.
+func (p *Primaries) Consent(ctx context.Context, v *web.Viewer, contest int64) error {
+	_, r, err := p.underWay(ctx, contest)
+	if err != nil {
+		return err
 	}
 	stand, err := p.StandOf(ctx, r.Poll, v)
 	if err != nil {
@@ -223,13 +233,9 @@ func (p *Primaries) Unconsent(ctx context.Context, v *web.Viewer, contest int64)
 	if v == nil {
 		return &Denied{SignIn}
 	}
-	c, err := p.Contest(ctx, p.DB.Read(), contest)
+	c, r, err := p.underWay(ctx, contest)
 	if err != nil {
 		return err
-	}
-	r := c.current(p.DB.Now())
-	if r == nil {
-		return ErrPhase
 	}
 	stand, err := p.StandOf(ctx, r.Poll, v)
 	if err != nil {
@@ -261,13 +267,9 @@ func (p *Primaries) Grade(ctx context.Context, v *web.Viewer, contest int64, mar
 	if v == nil {
 		return ballot.Receipt{}, &Denied{SignIn}
 	}
-	c, err := p.Contest(ctx, p.DB.Read(), contest)
+	c, r, err := p.underWay(ctx, contest)
 	if err != nil {
 		return ballot.Receipt{}, err
-	}
-	r := c.current(p.DB.Now())
-	if r == nil {
-		return ballot.Receipt{}, ErrPhase
 	}
 	if ok, err := p.Consented(ctx, contest, v.AccountID); err != nil || !ok {
 		return ballot.Receipt{}, errors.Join(err, ErrConsent)
